@@ -1,0 +1,262 @@
+// Chooses the endpoint of each call. It sees what a client sees: the versioned membership and its
+// own calls under way, never the queues of the instances or what other balancers send them. When
+// the caller gives up, its own view of the endpoint's load goes down at once: the view, not the
+// truth.
+//
+// Simplification: the membership view follows the fleet without delay (discovery that lags is a
+// controller of its own).
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "sim/core/pool.hpp"
+#include "sim/world/chain.hpp"
+
+namespace prodsim {
+namespace {
+
+enum class Algorithm : std::uint8_t {
+    random,
+    round_robin,
+    weighted,
+    least_request,
+    power_of_choices,
+    join_idle_queue,
+};
+
+std::span<const Word> words(Algorithm) {
+    static constexpr std::array all{
+        Word{"random", Algorithm::random, "Any endpoint, each with the same chance."},
+        Word{"round_robin", Algorithm::round_robin,
+             "Each in turn; every balancer starts at a random one."},
+        Word{"weighted", Algorithm::weighted, "At random, in proportion to `weights`."},
+        Word{"least_request", Algorithm::least_request,
+             "The endpoint with the fewest of this balancer's own calls under way; ties at random."},
+        Word{"power_of_choices", Algorithm::power_of_choices,
+             "The least loaded of `choices` endpoints drawn at random; ties at random."},
+        Word{"join_idle_queue", Algorithm::join_idle_queue,
+             "An endpoint that has none of this balancer's calls, if there is one, else any."},
+    };
+    return all;
+}
+
+class Balance final : public Node {
+public:
+    struct Parameters {
+        Algorithm algorithm = Algorithm::random;
+        std::int64_t choices = 2;
+        std::vector<double> weights;
+
+        void describe(Fields& fields) {
+            fields("algorithm", algorithm, "How the endpoint is chosen.", {.position = 1});
+            fields("choices", choices, "How many endpoints power_of_choices looks at.",
+                   {.minimum = 1, .maximum = 64, .source = "Envoy least_request choice_count"});
+            fields("weights", weights,
+                   "Weights of the endpoints for `weighted`, in the order of the instances; "
+                   "endpoints beyond the list have weight 1.",
+                   {.minimum = 0});
+        }
+    };
+
+    Balance(const Behind& behind, const Parameters& parameters)
+        : world_(behind.world()),
+          behind_(behind),
+          parameters_(parameters),
+          callee_(behind.callee()),
+          stream_(behind.stream("balance")),
+          start_(behind.own_stream("balance")),
+          none_(world_.reason(behind.edge(), "no endpoint")) {}
+
+    void on_call(Call& call) override {
+        if (version_ != callee_.version()) refresh();
+        if (call.route != 0) {
+            Endpoint* pinned = find(call.route);
+            if (pinned != nullptr) {
+                forward(call, *pinned);
+                return;
+            }
+        }
+        if (members_.empty()) {
+            world_.calls.reply(call, {Outcome::no_endpoint, none_});
+            return;
+        }
+        forward(call, *members_[members_.size() == 1 ? 0 : pick(call)]);
+    }
+
+    void on_reply(Call& child, Reply reply) override {
+        auto& flight = child.caller_frame<Flight>();
+        --flight.endpoint->under_way;
+        Call& call = *flight.call;
+        flights_.release(flight);
+        world_.calls.reply(call, reply);
+    }
+
+    void on_abandon(Call& call) override {
+        auto& flight = call.callee_frame<Flight>();
+        --flight.endpoint->under_way;
+        world_.calls.abandon(*flight.child);
+        flights_.release(flight);
+        world_.calls.reply(call, {Outcome::cancelled, 0});
+    }
+
+private:
+    struct Endpoint {
+        std::uint16_t number;
+        Node* head;
+        double weight;
+        std::int64_t under_way = 0;  // this balancer's own calls
+    };
+
+    struct Flight {
+        Call* call;
+        Call* child;
+        Endpoint* endpoint;
+    };
+
+    bool watches_load() const {
+        return parameters_.algorithm >= Algorithm::least_request;
+    }
+
+    // Who only needs an endpoint hands the call over; who watches loads must hear the reply.
+    void forward(Call& call, Endpoint& endpoint) {
+        call.route = endpoint.number;
+        if (!watches_load()) {
+            world_.calls.send(call, *endpoint.head);
+            return;
+        }
+        ++endpoint.under_way;
+        Flight& flight = flights_.acquire(Flight{&call, nullptr, &endpoint});
+        flight.child = &world_.calls.open(*this, call, world_.now());
+        flight.child->caller_note = reinterpret_cast<std::uint64_t>(&flight);
+        call.callee_note = reinterpret_cast<std::uint64_t>(&flight);
+        world_.calls.send(*flight.child, *endpoint.head);
+    }
+
+    std::size_t pick(const Call& call) {
+        switch (parameters_.algorithm) {
+            case Algorithm::random: break;
+            case Algorithm::round_robin: return turn_ = (turn_ + 1) % members_.size();
+            case Algorithm::weighted: return pick_weighted(call);
+            case Algorithm::least_request: return pick_least(call);
+            case Algorithm::power_of_choices: return pick_of_several(call);
+            case Algorithm::join_idle_queue: return pick_idle(call);
+        }
+        return stream_.draws(call.demand_key()).below(members_.size());
+    }
+
+    std::size_t pick_weighted(const Call& call) {
+        double sum = 0;
+        for (const Endpoint* member : members_) sum += member->weight;
+        double point = stream_.draws(call.demand_key()).uniform() * sum;
+        for (std::size_t i = 0; i + 1 < members_.size(); ++i) {
+            point -= members_[i]->weight;
+            if (point < 0) return i;
+        }
+        return members_.size() - 1;
+    }
+
+    std::size_t pick_least(const Call& call) {
+        Draws draws = stream_.draws(call.demand_key());
+        std::int64_t least = std::numeric_limits<std::int64_t>::max();
+        std::size_t chosen = 0;
+        std::uint64_t ties = 0;
+        for (std::size_t i = 0; i < members_.size(); ++i) {
+            const std::int64_t load = members_[i]->under_way;
+            if (load > least) continue;
+            ties = load < least ? 1 : ties + 1;
+            least = load;
+            if (ties == 1 || draws.below(ties) == 0) chosen = i;
+        }
+        return chosen;
+    }
+
+    // Draws with distinct endpoints, as Envoy and Finagle do, so that two choices of two are both.
+    std::size_t pick_of_several(const Call& call) {
+        Draws draws = stream_.draws(call.demand_key());
+        const std::size_t wanted =
+            std::min(static_cast<std::size_t>(parameters_.choices), members_.size());
+        std::array<std::size_t, 64> drawn{};
+        std::size_t best = 0;
+        for (std::size_t k = 0; k < wanted; ++k) {
+            // Robert Floyd's way to draw without repetition.
+            const std::size_t top = members_.size() - wanted + k;
+            std::size_t candidate = draws.below(top + 1);
+            const auto* end = drawn.begin() + k;
+            if (std::find(drawn.cbegin(), end, candidate) != end) candidate = top;
+            drawn[k] = candidate;
+            // Floyd's order is not uniform, so ties are drawn, not given to the first.
+            const std::int64_t gain =
+                k == 0 ? 1 : members_[best]->under_way - members_[candidate]->under_way;
+            if (gain == 0) ++ties_;
+            if (gain > 0) ties_ = 1;
+            if (gain > 0 || (gain == 0 && draws.below(ties_) == 0)) best = candidate;
+        }
+        return best;
+    }
+
+    std::size_t pick_idle(const Call& call) {
+        Draws draws = stream_.draws(call.demand_key());
+        std::size_t chosen = draws.below(members_.size());
+        std::uint64_t idle = 0;
+        for (std::size_t i = 0; i < members_.size(); ++i) {
+            if (members_[i]->under_way == 0 && draws.below(++idle) == 0) chosen = i;
+        }
+        return chosen;
+    }
+
+    // Endpoints that left are kept: calls to them are under way, connections still lead there.
+    void refresh() {
+        version_ = callee_.version();
+        members_.clear();
+        for (Instance* instance : callee_.members()) {
+            Endpoint* known = find(instance->number());
+            members_.push_back(known != nullptr ? known : &add(*instance));
+        }
+        if (!started_) {
+            started_ = true;
+            turn_ = members_.empty() ? 0 : start_.next().below(members_.size());
+        }
+        turn_ = members_.empty() ? 0 : turn_ % members_.size();
+    }
+
+    Endpoint& add(Instance& instance) {
+        const std::size_t place = instance.number() - 1u;
+        const double weight = place < parameters_.weights.size() ? parameters_.weights[place] : 1;
+        if (known_.size() <= instance.number()) known_.resize(instance.number() + 1u);
+        known_[instance.number()] = std::make_unique<Endpoint>(
+            Endpoint{instance.number(), &behind_.next(instance), weight});
+        return *known_[instance.number()];
+    }
+
+    Endpoint* find(std::uint16_t number) {
+        return number < known_.size() ? known_[number].get() : nullptr;
+    }
+
+    World& world_;
+    Behind behind_;
+    const Parameters& parameters_;
+    const Callee& callee_;
+    Stream stream_;
+    Stream start_;
+    ReasonId none_;
+    std::uint64_t version_ = ~std::uint64_t{0};
+    std::vector<std::unique_ptr<Endpoint>> known_;  // by the number of the instance
+    std::vector<Endpoint*> members_;
+    std::size_t turn_ = 0;
+    std::uint64_t ties_ = 1;
+    bool started_ = false;
+    Pool<Flight> flights_;
+};
+
+}  // namespace
+
+void add_balance(Catalogue& catalogue) {
+    catalogue.policy<Balance>("balance", PolicyKind::balancing,
+                              "Chooses the endpoint of each call.");
+}
+
+}  // namespace prodsim

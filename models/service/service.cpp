@@ -1,0 +1,355 @@
+// A fleet of equal instances that perform operations: each admits calls to its threads, runs the
+// steps of the operation on its cores, calls others, and replies.
+//
+//     call ─▶ admission ──thread──▶ steps: cpu, wait, call, parallel ... ──▶ reply, thread freed
+//                │ all busy ▶ accept queue ─ full ▶ rejected_overload, too long ▶ timeout_queue
+//
+// Abandoning is not cancelling: unless `cancellation` says so, an instance works on for callers
+// that have gone, and holds its thread while it does.
+//
+// Simplifications: a rejection costs no processor time; memory, garbage collection and start-up are
+// not modelled; a hanging instance stops its processors and its door, but pauses that have begun
+// run out; work done for a caller whose own caller has gone counts as wasted only if that was known
+// when the call was made.
+
+#include <array>
+#include <utility>
+
+#include "sim/world/callees.hpp"
+#include "sim/world/station.hpp"
+
+namespace prodsim {
+namespace {
+
+enum class Concurrency : std::uint8_t { threads, event_loop };
+
+std::span<const Word> words(Concurrency) {
+    static constexpr std::array all{
+        Word{"threads", Concurrency::threads,
+             "A call holds one thread from admission to reply, also while it waits for others."},
+        Word{"event_loop", Concurrency::event_loop,
+             "A call holds nothing while it waits; each core runs one piece of work to its end."},
+    };
+    return all;
+}
+
+enum class Cancellation : std::uint8_t { none, queued, running };
+
+std::span<const Word> words(Cancellation) {
+    static constexpr std::array all{
+        Word{"none", Cancellation::none, "Works on for callers that gave up."},
+        Word{"queued", Cancellation::queued, "Takes calls whose caller gave up out of the queue."},
+        Word{"running", Cancellation::running,
+             "Also stops calls that are being served, and gives up on what they wait for."},
+    };
+    return all;
+}
+
+struct Operation {
+    Steps steps;
+
+    void describe(Fields& fields) {
+        fields("steps", steps, "What the operation does, in order.", {.position = 1});
+    }
+};
+
+class Service final : public Callee {
+public:
+    struct Parameters {
+        std::int64_t instances = 1;
+        std::vector<std::string> zones;
+        double cores = 1;
+        Concurrency concurrency = Concurrency::threads;
+        std::int64_t threads = 200;
+        std::int64_t connections = 10000;
+        std::int64_t queue = 100;
+        Duration queue_timeout{};
+        Discipline discipline = Discipline::fifo;
+        Cancellation cancellation = Cancellation::none;
+        std::optional<Duration> least_budget;
+        Named<Operation> operations;
+        Named<CallParameters> calls;
+
+        void describe(Fields& fields) {
+            fields("instances", instances, "How many copies run.", {.minimum = 0, .maximum = 60000});
+            fields("zones", zones, "The zones they are spread over in turn; all zones if empty.");
+            fields("cores", cores, "Processor cores of one instance.", {.above = 0});
+            fields("concurrency", concurrency, "What a call holds while it is served.");
+            fields("threads", threads, "Calls served at once by one instance with threads.",
+                   {.minimum = 1, .source = "Apache Tomcat 10 maxThreads"});
+            fields("connections", connections,
+                   "Calls inside one event loop instance, those of callers that gave up included.",
+                   {.minimum = 1, .source = "Netty and Node.js set no limit; file descriptors do"});
+            fields("queue", queue, "Calls that may wait for a thread of one instance.",
+                   {.minimum = 0, .source = "Apache Tomcat 10 acceptCount"});
+            fields("queue_timeout", queue_timeout, "The longest wait for a thread; 0 is no limit.");
+            fields("discipline", discipline, "Who of those who wait is served next.");
+            fields("cancellation", cancellation, "What happens to a call whose caller gave up.");
+            fields("least_budget", least_budget,
+                   "Drops a waiting call when it is served with less than this left to its deadline.");
+            fields("operations", operations, "What it can be asked to do.", {.required = true});
+            fields("calls", calls, "The policies around its calls, by callee.");
+        }
+    };
+
+    Service(World& world, std::string name, const Parameters& parameters)
+        : Callee(world, std::move(name)),
+          parameters_(parameters),
+          callees_(world, this->name(), parameters.calls),
+          meters_(world.meters, this->name()) {}
+
+    std::optional<std::uint16_t> operation(std::string_view wanted) const override {
+        for (std::size_t i = 0; i < parameters_.operations.size(); ++i) {
+            if (parameters_.operations[i].name == wanted) return static_cast<std::uint16_t>(i);
+        }
+        return std::nullopt;
+    }
+
+    void connect() override {
+        for (const auto& item : parameters_.operations) {
+            programs_.emplace_back(item.value.steps, hash_of(item.name), callees_.resolver());
+        }
+    }
+
+    void start() override {
+        add_instances(parameters_.instances, zones_of(world_, parameters_.zones));
+    }
+
+private:
+    struct InstanceMeters {
+        InstanceMeters(Meters& meters, std::string_view owner)
+            : admission(meters, owner, "threads", "a thread"),
+              cpu(meters, owner),
+              latency(meters.histogram(owner, "latency", "From a call's arrival to its reply.")),
+              served(meters.counter(owner, "served", "Calls answered by their operation.")),
+              failed(meters.counter(owner, "failed", "Calls whose operation failed.")),
+              late(meters.counter(owner, "late", "Dropped: too little left to their deadline.")),
+              cpu_ns(meters.counter(owner, "cpu.work", "Processor time asked for, in ns.")),
+              wasted(meters.counter(owner, "wasted",
+                                    "Calls served although their caller had gone.")),
+              wasted_cpu_ns(meters.counter(
+                  owner, "cpu.wasted", "Processor time for callers that had gone, in ns.")) {}
+
+        StationMeters admission;
+        CpuMeters cpu;
+        Histogram& latency;
+        Counter& served;
+        Counter& failed;
+        Counter& late;
+        Counter& cpu_ns;
+        Counter& wasted;
+        Counter& wasted_cpu_ns;
+    };
+
+    /// A call inside an instance.
+    struct Job : Waiter, Performance {
+        Call* call = nullptr;
+        Strand main;
+        std::uint64_t cpu_ns = 0;
+        Job* before = nullptr;
+        Job* after = nullptr;
+    };
+
+    class Copy final : public Instance, private Script::Host {
+    public:
+        Copy(Service& service, ZoneId zone, std::uint16_t number)
+            : Instance(service.world_, service.name(), zone, number),
+              service_(service),
+              meters_(service.meters_),
+              station_(world_.engine, meters_.admission, limits(service.parameters_),
+                       action<&Copy::admitted>(*this), action<&Copy::expire>(*this)),
+              cpu_(world_.engine, meters_.cpu, service.parameters_.cores,
+                   slots(service.parameters_), action<&Copy::computed>(*this)),
+              script_(world_, *this, service.name()),
+              chains_(service.callees_.connect(number, zone, script_)),
+              full_(world_.reason(service.name(), "queue full")),
+              waited_(world_.reason(service.name(), "queue timeout")),
+              late_(world_.reason(service.name(), "too late to start")) {}
+
+        void on_reply(Call&, Reply) override {}  // its calls are made by the script
+
+    private:
+        static Station::Limits limits(const Parameters& parameters) {
+            const bool threads = parameters.concurrency == Concurrency::threads;
+            return {.servers = threads ? parameters.threads : parameters.connections,
+                    .line = threads ? parameters.queue : 0,
+                    .patience = parameters.queue_timeout,
+                    .discipline = parameters.discipline};
+        }
+
+        static std::int64_t slots(const Parameters& parameters) {
+            if (parameters.concurrency == Concurrency::threads) return Cpu::unlimited;
+            return std::max<std::int64_t>(1, static_cast<std::int64_t>(parameters.cores));
+        }
+
+        void accept(Call& call) override {
+            Job& job = jobs_.acquire();
+            job.call = &call;
+            job.request = call;
+            job.priority = call.priority;
+            call.callee_note = reinterpret_cast<std::uint64_t>(&job);
+            link(job);
+            switch (station_.enter(job)) {
+                case Station::Entry::served: begin(job); return;
+                case Station::Entry::waits: return;
+                case Station::Entry::refused:
+                    unlink(job);
+                    jobs_.release(job);
+                    world_.calls.reply(call, {Outcome::rejected_overload, full_});
+            }
+        }
+
+        void begin(Job& job) {
+            if (service_.parameters_.least_budget &&
+                job.request.deadline - world_.now() < *service_.parameters_.least_budget) {
+                meters_.late.add();
+                turn_away(job, {Outcome::deadline_exceeded, late_});
+                return;
+            }
+            script_.begin(job, job.main, service_.programs_[job.request.operation]);
+        }
+
+        void admitted(Waiter& waiter) { begin(static_cast<Job&>(waiter)); }
+
+        void turn_away(Job& job, Reply reply) {
+            Call& call = *job.call;
+            station_.leave(job);
+            unlink(job);
+            jobs_.release(job);
+            world_.calls.reply(call, reply);
+        }
+
+        void expire(Waiter& waiter) {
+            Job& job = static_cast<Job&>(waiter);
+            Call& call = *job.call;
+            unlink(job);
+            jobs_.release(job);
+            world_.calls.reply(call, {Outcome::timeout_queue, waited_});
+        }
+
+        void compute(Strand& strand, Duration demand) override {
+            static_cast<Job&>(*strand.performance).cpu_ns +=
+                static_cast<std::uint64_t>(demand.count());
+            cpu_.run(strand, demand);
+        }
+
+        void stop_computing(Strand& strand) override { cpu_.stop(strand); }
+
+        void computed(CpuTask& task) { script_.resume(static_cast<Strand&>(task)); }
+
+        void finished(Performance& performance, Reply reply) override {
+            Job& job = static_cast<Job&>(performance);
+            Call& call = *job.call;
+            job.call = nullptr;
+            meters_.cpu_ns.add(job.cpu_ns);
+            if (call.has(Trait::orphan)) {
+                meters_.wasted.add();
+                meters_.wasted_cpu_ns.add(job.cpu_ns);
+            }
+            meters_.latency.record(world_.now() - call.started);
+            if (reply.good()) {
+                meters_.served.add();
+            } else {
+                meters_.failed.add();
+                reply.outcome = Outcome::dependency_failed;
+            }
+            station_.leave(job);
+            world_.calls.reply(call, reply);
+        }
+
+        void vanished(Performance& performance) override {
+            Job& job = static_cast<Job&>(performance);
+            unlink(job);
+            jobs_.release(job);
+        }
+
+        void give_up(Call& call) override {
+            auto& job = call.callee_frame<Job>();
+            const Cancellation cancellation = service_.parameters_.cancellation;
+            if (job.waiting) {
+                if (cancellation == Cancellation::none) return;
+                station_.withdraw(job);
+                unlink(job);
+                jobs_.release(job);
+                world_.calls.reply(call, {Outcome::cancelled, 0});
+            } else if (cancellation == Cancellation::running) {
+                job.call = nullptr;
+                station_.leave(job);
+                script_.stop(job);
+                world_.calls.reply(call, {Outcome::cancelled, 0});
+            } else {
+                job.request.traits |= Trait::orphan;
+            }
+        }
+
+        void condition_changed(const Condition& before) override {
+            const Condition& now = condition();
+            const double speed = now.mode == Condition::Mode::hanging ? 0 : 1 / now.slow;
+            if (speed != cpu_.speed()) cpu_.set_speed(speed);
+            script_.set_slow(now.slow);
+            if (now.capacity != before.capacity) {
+                cpu_.set_cores(std::max(1e-9, service_.parameters_.cores * now.capacity));
+            }
+        }
+
+        // Those who wait go first, so that the ends of the others let nobody in.
+        void crash() override {
+            for (Job *job = first_, *after; job != nullptr; job = after) {
+                after = job->after;
+                if (!job->waiting) continue;
+                station_.withdraw(*job);
+                doom(*job->call);
+                unlink(*job);
+                jobs_.release(*job);
+            }
+            while (first_ != nullptr) {
+                Job& job = *first_;
+                if (job.call != nullptr) {
+                    station_.leave(job);
+                    doom(*std::exchange(job.call, nullptr));
+                }
+                script_.kill(job);
+            }
+        }
+
+        void link(Job& job) {
+            job.after = first_;
+            if (first_ != nullptr) first_->before = &job;
+            first_ = &job;
+        }
+
+        void unlink(Job& job) {
+            (job.before == nullptr ? first_ : job.before->after) = job.after;
+            if (job.after != nullptr) job.after->before = job.before;
+        }
+
+        Service& service_;
+        InstanceMeters& meters_;
+        Station station_;
+        Cpu cpu_;
+        Script script_;
+        std::vector<std::unique_ptr<Chain>> chains_;
+        ReasonId full_;
+        ReasonId waited_;
+        ReasonId late_;
+        Pool<Job> jobs_;
+        Job* first_ = nullptr;
+    };
+
+    std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {
+        return std::make_unique<Copy>(*this, zone, number);
+    }
+
+    const Parameters& parameters_;
+    Callees callees_;
+    InstanceMeters meters_;
+    std::vector<Program> programs_;
+};
+
+}  // namespace
+
+void add_service(Catalogue& catalogue) {
+    catalogue.component<Service>("service", "A fleet of instances that perform operations.");
+}
+
+}  // namespace prodsim

@@ -1,0 +1,271 @@
+// Users of the system, and where every journey begins. Open: they arrive whether or not the system
+// keeps up, as the public does. Closed: a fixed population that thinks between journeys, as a load
+// test or the staff of a company does; it hides overload, because whoever waits sends nothing.
+//
+// A user of an open stream is new every time, so policies that learn from earlier calls (breakers,
+// budgets, pools) need `per`: a number of devices that share what they learn, or one for each user
+// of a closed population.
+//
+// Simplifications: users do not abandon slow pages or click again (journeys say what they do by
+// their steps); processor time of a client is not contended.
+
+#include <array>
+#include <utility>
+
+#include "sim/core/pool.hpp"
+#include "sim/world/arrivals.hpp"
+#include "sim/world/callees.hpp"
+
+namespace prodsim {
+namespace {
+
+struct JourneyParameters {
+    double weight = 1;
+    std::optional<OperationName> call;
+    Steps steps;
+    std::int64_t priority = 0;
+
+    void describe(Fields& fields) {
+        fields("call", call, "The one operation that the journey calls: short for one step.",
+               {.position = 1});
+        fields("steps", steps, "What the user does, in order; after \"call\" if both are given.");
+        fields("weight", weight, "How often this journey is chosen, relative to the others.",
+               {.minimum = 0});
+        fields("priority", priority, "Lower is served first by lines that care.",
+               {.minimum = 0, .maximum = 7});
+    }
+};
+
+enum class Per : std::uint8_t { nobody, user, device_pool };
+
+std::span<const Word> words(Per) {
+    static constexpr std::array all{
+        Word{"nobody", Per::nobody, "Nothing is remembered from one journey to the next."},
+        Word{"user", Per::user, "Each user of a closed population has policies of its own."},
+        Word{"device_pool", Per::device_pool,
+             "Journeys are spread over `devices`, each with policies of its own."},
+    };
+    return all;
+}
+
+class Clients final : public Component {
+public:
+    struct Parameters {
+        Choice<ArrivalsFamily> arrivals;
+        std::vector<Choice<ShapeFamily>> shape;
+        std::int64_t users = 0;
+        Law<Duration> think = "0s";
+        std::vector<std::string> zones;
+        Per per = Per::nobody;
+        std::int64_t devices = 1;
+        Named<JourneyParameters> journeys;
+        Named<CallParameters> calls;
+
+        void describe(Fields& fields) {
+            fields("arrivals", arrivals, "When journeys begin, for an open stream of users.");
+            fields("shape", shape, "How the load changes over time; the factors multiply.");
+            fields("users", users, "How many users a closed population has; 0 is an open stream.",
+                   {.minimum = 0, .maximum = 10000000});
+            fields("think", think, "What a user of a closed population waits between journeys.");
+            fields("zones", zones, "Where users are, spread evenly; all zones if empty.");
+            fields("per", per, "Who remembers what policies learn.");
+            fields("devices", devices, "How many devices share out the journeys.",
+                   {.minimum = 1, .maximum = 100000});
+            fields("journeys", journeys, "What users do.", {.required = true});
+            fields("calls", calls, "The policies around their calls, by callee.");
+            fields.rule((users > 0) != !arrivals.empty(), "arrivals",
+                        "either \"arrivals\" or \"users\" must be given, not both",
+                        "write \"arrivals\": \"poisson(100/s)\" for the public");
+            fields.rule(per != Per::user || users > 0, "per",
+                        "\"user\" needs a closed population",
+                        "give \"users\", or write \"per\": \"device_pool\"");
+        }
+    };
+
+    Clients(World& world, std::string name, const Parameters& parameters)
+        : Component(world, std::move(name)),
+          parameters_(parameters),
+          callees_(world, this->name(), parameters.calls),
+          choices_(world.stream(this->name() + "/journeys")),
+          thinking_(world.stream(this->name() + "/think")),
+          subject_seed_(hash_of(this->name())) {}
+
+    void connect() override {
+        double sum = 0;
+        for (const auto& item : parameters_.journeys) {
+            Steps steps;
+            if (item.value.call) {
+                steps.emplace_back("call", CallStep{.target = *item.value.call});
+            }
+            steps.insert(steps.end(), item.value.steps.begin(), item.value.steps.end());
+            sum += item.value.weight;
+            journeys_.push_back({Program(steps, hash_of(item.name), callees_.resolver()),
+                                 world_.journey(item.name), sum,
+                                 static_cast<std::uint8_t>(item.value.priority)});
+        }
+    }
+
+    void start() override {
+        const std::vector<ZoneId> zones = zones_of(world_, parameters_.zones);
+        std::int64_t devices = static_cast<std::int64_t>(zones.size());
+        if (parameters_.per == Per::device_pool) devices = parameters_.devices;
+        if (parameters_.per == Per::user) devices = parameters_.users;
+        for (std::int64_t i = 0; i < devices; ++i) {
+            const auto number = static_cast<std::uint64_t>(i);
+            devices_.push_back(std::make_unique<Device>(*this, number, zones[number % zones.size()]));
+        }
+        if (parameters_.users > 0) {
+            for (std::int64_t user = 0; user < parameters_.users; ++user) {
+                think(visits_.acquire(static_cast<std::uint64_t>(user)));
+            }
+        } else {
+            arrivals_.emplace(world_.engine, parameters_.arrivals, parameters_.shape,
+                              world_.stream(name() + "/arrivals"),
+                              action<&Clients::arrive>(*this));
+            arrivals_->start();
+        }
+    }
+
+    void stop_arrivals() override {
+        stopped_ = true;
+        if (arrivals_) arrivals_->stop();
+    }
+
+    void set_load(double factor) override {
+        if (arrivals_) arrivals_->set_load(factor);
+    }
+
+private:
+    struct Kind {
+        Program program;
+        Journey& books;
+        double cumulative_weight;
+        std::uint8_t priority;
+    };
+
+    /// One journey of one user.
+    struct Visit : Performance {
+        explicit Visit(std::uint64_t who) : user(who) {}
+        Strand main;
+        Time started{};
+        Kind* kind = nullptr;
+        std::uint64_t user;        // of a closed population
+        std::uint64_t turns = 0;   // journeys this user has made
+    };
+
+    /// Who makes the calls: a place on the map, and the memory of its policies.
+    class Device final : private Script::Host {
+    public:
+        Device(Clients& clients, std::uint64_t number, ZoneId zone)
+            : clients_(clients),
+              script_(clients.world_, *this, clients.name()),
+              chains_(clients.callees_.connect(number, zone, script_)) {}
+
+        void begin(Visit& visit) { script_.begin(visit, visit.main, visit.kind->program); }
+
+    private:
+        void compute(Strand& strand, Duration demand) override {
+            strand.pause = clients_.world_.engine.after(
+                demand, action<&Device::computed>(*this, strand));
+        }
+        void computed(Strand& strand) {
+            strand.pause = {};
+            script_.resume(strand);
+        }
+        void stop_computing(Strand& strand) override {
+            clients_.world_.engine.cancel(strand.pause);
+        }
+        void finished(Performance& performance, Reply reply) override {
+            clients_.finish(static_cast<Visit&>(performance), reply);
+        }
+        void vanished(Performance& performance) override {
+            clients_.leave(static_cast<Visit&>(performance));
+        }
+
+        Clients& clients_;
+        Script script_;
+        std::vector<std::unique_ptr<Chain>> chains_;
+    };
+
+    void arrive(std::uint64_t batch) {
+        for (std::uint64_t i = 0; i < batch; ++i) {
+            begin(visits_.acquire(std::uint64_t{0}), mix(subject_seed_, ++arrived_));
+        }
+    }
+
+    void begin(Visit& visit, std::uint64_t subject) {
+        visit.kind = &choose(subject);
+        visit.started = world_.now();
+        visit.request = {.subject = subject, .priority = visit.kind->priority};
+        visit.kind->books.begin(world_.now());
+        device_of(visit).begin(visit);
+    }
+
+    Kind& choose(std::uint64_t subject) {
+        if (journeys_.size() == 1) return journeys_.front();
+        const double point =
+            choices_.draws(subject).uniform() * journeys_.back().cumulative_weight;
+        std::size_t chosen = 0;
+        while (chosen + 1 < journeys_.size() && point >= journeys_[chosen].cumulative_weight) {
+            ++chosen;
+        }
+        return journeys_[chosen];
+    }
+
+    Device& device_of(const Visit& visit) {
+        if (devices_.size() == 1) return *devices_.front();
+        if (parameters_.users > 0) return *devices_[visit.user % devices_.size()];
+        return *devices_[mix(visit.request.subject, 1) % devices_.size()];
+    }
+
+    void finish(Visit& visit, Reply reply) {
+        visit.kind->books.end(world_.now(), world_.now() - visit.started, reply);
+    }
+
+    void leave(Visit& visit) {
+        if (parameters_.users > 0 && !stopped_) {
+            const std::uint64_t turns = visit.turns;
+            const std::uint64_t user = visit.user;
+            visit = Visit(user);
+            visit.turns = turns;
+            think(visit);
+        } else {
+            visits_.release(visit);
+        }
+    }
+
+    void think(Visit& visit) {
+        Draws draws = thinking_.draws(mix(visit.user, ++visit.turns));
+        world_.engine.after(sample_duration(parameters_.think.distribution(), draws),
+                            action<&Clients::return_from_thinking>(*this, visit));
+    }
+
+    void return_from_thinking(Visit& visit) {
+        if (stopped_) {
+            visits_.release(visit);
+        } else {
+            begin(visit, mix(mix(subject_seed_, visit.user), visit.turns));
+        }
+    }
+
+    const Parameters& parameters_;
+    Callees callees_;
+    Stream choices_;
+    Stream thinking_;
+    std::uint64_t subject_seed_;
+    std::vector<Kind> journeys_;
+    std::vector<std::unique_ptr<Device>> devices_;
+    std::optional<Arrivals> arrivals_;
+    std::uint64_t arrived_ = 0;
+    bool stopped_ = false;
+    Pool<Visit> visits_;
+};
+
+}  // namespace
+
+void add_clients(Catalogue& catalogue) {
+    add_arrivals(catalogue.families);
+    catalogue.component<Clients>("clients", "Users, and where every journey begins.");
+}
+
+}  // namespace prodsim

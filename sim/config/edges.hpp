@@ -1,0 +1,29 @@
+#pragma once
+
+// The edges of the service graph that a parameter struct implies: every reference to a component or
+// to one of its operations, in the order of the description.
+
+#include "sim/config/fields.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prodsim {
+
+struct Edge {
+    std::string path;  ///< of the field: "operations.order.steps.1.call"
+    std::string component;
+    std::string operation;  ///< empty for a reference to the component as a whole
+    std::string kind;       ///< "calls" unless the field says otherwise
+    Place place;
+};
+
+std::vector<Edge> edges_of_slot(const Slot& slot, std::string_view path);
+
+template <class T>
+std::vector<Edge> edges_of(T& record, std::string_view path = {}) {
+    return edges_of_slot(slot_of(record), path);
+}
+
+}  // namespace prodsim

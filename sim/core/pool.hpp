@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace prodsim {
+
+/// Storage for many short-lived objects of one type. An object never moves, freed places are
+/// reused last-in first-out (the warmest first), and memory grows with the most that ever lived
+/// at once, not with how many there were.
+template <class T>
+class Pool {
+    static_assert(std::is_trivially_destructible_v<T>, "places are reused without destruction");
+
+public:
+    Pool() = default;
+    Pool(const Pool&) = delete;
+    Pool& operator=(const Pool&) = delete;
+
+    template <class... Arguments>
+    T& acquire(Arguments&&... arguments) {
+        if (free_ == nullptr) grow();
+        Place* place = free_;
+        free_ = place->next;
+        ++live_;
+        return *new (static_cast<void*>(place)) T{std::forward<Arguments>(arguments)...};
+    }
+
+    void release(T& object) {
+        auto* place = reinterpret_cast<Place*>(&object);
+        place->next = free_;
+        free_ = place;
+        --live_;
+    }
+
+    std::size_t live() const { return live_; }
+    std::size_t capacity() const { return capacity_; }
+
+private:
+    union Place {
+        Place* next;
+        alignas(T) std::byte storage[sizeof(T)];
+    };
+
+    void grow() {
+        const std::size_t count = capacity_ < first_block ? first_block : capacity_;
+        blocks_.push_back(std::make_unique<Place[]>(count));
+        Place* block = blocks_.back().get();
+        for (std::size_t i = count; i-- > 0;) {
+            block[i].next = free_;
+            free_ = &block[i];
+        }
+        capacity_ += count;
+    }
+
+    static constexpr std::size_t first_block = 16;
+
+    std::vector<std::unique_ptr<Place[]>> blocks_;
+    Place* free_ = nullptr;
+    std::size_t live_ = 0;
+    std::size_t capacity_ = 0;
+};
+
+}  // namespace prodsim

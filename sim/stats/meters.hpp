@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "sim/core/time.hpp"
+#include "sim/stats/histogram.hpp"
+#include "sim/stats/level.hpp"
+
+namespace prodsim {
+
+/// How often something happened, in the whole run and since the window began.
+class Counter {
+public:
+    void add(std::uint64_t times = 1) { total_ += times; }
+
+    std::uint64_t total() const { return total_; }
+    std::uint64_t in_window() const { return total_ - before_window_; }
+    void reset_window() { before_window_ = total_; }
+
+private:
+    std::uint64_t total_ = 0;
+    std::uint64_t before_window_ = 0;
+};
+
+/// The stays of those who left a level, summed at the exits. Together with the stays of those who
+/// are still there it must equal the level's integral, to the nanosecond: Little's law, with each
+/// side counted at a different place.
+class StayBook {
+public:
+    void add(Duration stay) { sum_ += Wide{stay.count()}; }
+
+    Wide sum() const { return sum_; }
+
+private:
+    Wide sum_ = 0;
+};
+
+/// What one meter is.
+struct MeterName {
+    std::string owner;  // the component, or "caller -> callee" for an edge
+    std::string name;
+    std::string doc;
+
+    friend auto operator<=>(const MeterName& a, const MeterName& b) {
+        if (const auto order = a.owner <=> b.owner; order != 0) return order;
+        return a.name <=> b.name;
+    }
+    friend bool operator==(const MeterName& a, const MeterName& b) {
+        return a.owner == b.owner && a.name == b.name;
+    }
+};
+
+/// All meters of one replication. A meter has one home that never moves: asking again for the same
+/// owner and name answers the same meter, so instances of a component share it. Iteration is in
+/// the order of the names, never of creation.
+class Meters {
+public:
+    Counter& counter(std::string_view owner, std::string_view name, std::string_view doc);
+    Level& level(std::string_view owner, std::string_view name, std::string_view doc);
+    Histogram& histogram(std::string_view owner, std::string_view name, std::string_view doc);
+
+    /// The exits that belong to a level; asking for it makes the level part of the audit.
+    StayBook& stays(const Level& level);
+
+    /// Everything seen so far belongs to the warm-up.
+    void reset_window(Time now);
+
+    template <class T>
+    struct Named {
+        explicit Named(MeterName its_name) : name(std::move(its_name)) {}
+        MeterName name;
+        T meter;
+    };
+    template <class T>
+    using Shelf = std::map<MeterName, Named<T>*>;
+
+    const Shelf<Counter>& counters() const { return counters_; }
+    const Shelf<Level>& levels() const { return levels_; }
+    const Shelf<Histogram>& histograms() const { return histograms_; }
+    const std::map<const Level*, StayBook>& stay_books() const { return stays_; }
+
+private:
+    Shelf<Counter> counters_;
+    Shelf<Level> levels_;
+    Shelf<Histogram> histograms_;
+    std::deque<Named<Counter>> counter_homes_;
+    std::deque<Named<Level>> level_homes_;
+    std::deque<Named<Histogram>> histogram_homes_;
+    std::map<const Level*, StayBook> stays_;
+};
+
+}  // namespace prodsim

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sim/config/fields.hpp"
+#include "sim/core/engine.hpp"
+#include "sim/core/random.hpp"
+
+namespace prodsim {
+
+struct ArrivalsFamily {
+    static constexpr std::string_view name = "arrivals";
+};
+struct ShapeFamily {
+    static constexpr std::string_view name = "shape";
+};
+
+/// Fills the families of arrival processes and of load shapes.
+void add_arrivals(Families& families);
+
+/// When things come. A process without a clock of its own says how much *work of arriving* lies
+/// between two arrivals (for Poisson an exponential of mean 1, for paced exactly 1), and the rate,
+/// which may change with the time, the state of the process and faults, says how fast it is done.
+/// So every process can be shaped, and a change of the rate in mid-interval is exact.
+///
+/// Simplification: a shape that changes continuously is taken as constant over steps of a second,
+/// or of a hundredth of its own length where that is shorter, at its value in the middle.
+class Arrivals {
+public:
+    /// How the rate of a process changes on its own; one file-local class for each kind.
+    class Process {
+    public:
+        virtual ~Process() = default;
+        /// Arrivals per second while nothing else changes the load.
+        virtual double rate(Time now) const = 0;
+        /// When the rate may be different from what it is now.
+        virtual Time changes(Time now) const = 0;
+        /// The work of arriving until the next one.
+        virtual double work(Draws draws) const = 0;
+        /// How many come at once.
+        virtual std::uint32_t batch(Stream&) const { return 1; }
+        /// `changes` has come.
+        virtual void change(Time, Draws) {}
+    };
+
+    /// A factor on the rate.
+    class Shape {
+    public:
+        virtual ~Shape() = default;
+        /// The factor from now until `changes(now)`.
+        virtual double factor(Time now) const = 0;
+        virtual Time changes(Time now) const = 0;
+    };
+
+    /// `arrive` is called with the number of arrivals at this instant.
+    Arrivals(Engine& engine, const Choice<ArrivalsFamily>& process,
+             const std::vector<Choice<ShapeFamily>>& shapes, Stream stream, Action arrive);
+    Arrivals(const Arrivals&) = delete;
+    Arrivals& operator=(const Arrivals&) = delete;
+
+    void start();
+    void stop() { engine_.cancel(next_); }
+
+    /// A factor on everything, from now on.
+    void set_load(double factor);
+
+private:
+    void plan();
+    void consume();
+    void turn();
+    void arrive();
+
+    Engine& engine_;
+    std::unique_ptr<Process> process_;
+    std::vector<std::unique_ptr<Shape>> shapes_;
+    Stream stream_;
+    Action arrive_;
+    bool constant_ = false;
+    double load_ = 1;
+    double rate_ = 0;
+    double left_ = 0;  // work of arriving until the next one
+    Time since_{};     // `left_` is as of then
+    Timer next_;
+};
+
+/// The mean number of arrivals per second, shapes left aside: for predictions before a run.
+double mean_rate(const Choice<ArrivalsFamily>& process);
+
+}  // namespace prodsim

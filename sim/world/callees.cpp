@@ -1,0 +1,47 @@
+#include "sim/world/callees.hpp"
+
+#include <cassert>
+
+namespace prodsim {
+
+Program::Target Callees::resolve(const OperationName& name) {
+    auto* callee = dynamic_cast<Callee*>(world_.find(name.component));
+    assert(callee != nullptr && "the loader has checked that the component exists");
+    std::size_t number = 0;
+    while (number < callees_.size() && callees_[number] != callee) ++number;
+    if (number == callees_.size()) callees_.push_back(callee);
+    const auto operation = callee->operation(name.operation);
+    assert(operation && "the loader has checked that the operation exists");
+    return {static_cast<std::uint16_t>(number), *operation};
+}
+
+std::vector<std::unique_ptr<Chain>> Callees::connect(std::uint64_t instance, ZoneId zone,
+                                                     Script& script) const {
+    static const CallParameters no_policies;
+    std::vector<std::unique_ptr<Chain>> chains;
+    for (Callee* callee : callees_) {
+        const CallParameters* policies = calls_.find(callee->name());
+        chains.push_back(std::make_unique<Chain>(world_,
+                                                 policies == nullptr ? no_policies : *policies,
+                                                 Caller{caller_, instance, zone}, *callee));
+        script.add_chain(chains.back()->head());
+    }
+    return chains;
+}
+
+std::vector<ZoneId> zones_of(const World& world, const std::vector<std::string>& names) {
+    std::vector<ZoneId> zones;
+    for (const std::string& name : names) {
+        const ZoneId* zone = world.network.find_zone(name);
+        assert(zone != nullptr && "the loader has checked that the zone exists");
+        zones.push_back(*zone);
+    }
+    if (!zones.empty()) return zones;
+    const std::size_t count = world.network.zones().size();
+    for (std::size_t id = count > 1 ? 1 : 0; id < count; ++id) {
+        zones.push_back(static_cast<ZoneId>(id));
+    }
+    return zones;
+}
+
+}  // namespace prodsim

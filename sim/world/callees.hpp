@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/world/chain.hpp"
+#include "sim/world/script.hpp"
+
+namespace prodsim {
+
+/// The components that one component calls, numbered in the order in which its programs name them;
+/// every calling instance gets a chain to each of them.
+class Callees {
+public:
+    /// `calls` holds the policies by the name of the callee and outlives this.
+    Callees(World& world, std::string caller, const Named<CallParameters>& calls)
+        : world_(world), caller_(std::move(caller)), calls_(calls) {}
+
+    /// REQUIRES: the component exists, can be called and has this operation.
+    Program::Target resolve(const OperationName& name);
+
+    /// For programs: `resolve` as a function.
+    Program::Resolve resolver() {
+        return [this](const OperationName& name) { return resolve(name); };
+    }
+
+    /// The chains of one calling instance, added to its script in the order of the numbers.
+    std::vector<std::unique_ptr<Chain>> connect(std::uint64_t instance, ZoneId zone,
+                                                Script& script) const;
+
+private:
+    World& world_;
+    std::string caller_;
+    const Named<CallParameters>& calls_;
+    std::vector<Callee*> callees_;
+};
+
+/// The zones of these names; all zones when there are none.
+std::vector<ZoneId> zones_of(const World& world, const std::vector<std::string>& names);
+
+}  // namespace prodsim

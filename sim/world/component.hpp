@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/world/instance.hpp"
+
+namespace prodsim {
+
+class World;
+
+/// A box of the architecture. Everything that the simulator needs to know of it beyond calls.
+class Component {
+public:
+    Component(World& world, std::string name) : world_(world), name_(std::move(name)) {}
+    Component(const Component&) = delete;
+    Component& operator=(const Component&) = delete;
+    virtual ~Component() = default;
+
+    const std::string& name() const { return name_; }
+
+    /// All components exist: time to make instances and the chains of their calls.
+    virtual void connect() {}
+
+    /// All chains exist: time to schedule the first events.
+    virtual void start() {}
+
+    /// Nothing new begins from here on; what is under way goes on.
+    virtual void stop_arrivals() {}
+
+    /// Load multiplied by this; only where load begins.
+    virtual void set_load(double) {}
+
+    /// Forgets its contents, as a cache does; false if it has none to forget.
+    virtual bool flush() { return false; }
+
+    /// Finishes the levels of its meters that follow from others. `length` is that of the window.
+    virtual void close_books(Time) {}
+
+protected:
+    World& world_;
+
+private:
+    std::string name_;
+};
+
+/// A component that can be called: operations by name, and instances that come and go. Balancers
+/// look at `members` and at `version`, which changes with every arrival and departure.
+class Callee : public Component {
+public:
+    using Component::Component;
+
+    /// The number that calls carry; nothing when there is no such operation.
+    virtual std::optional<std::uint16_t> operation(std::string_view name) const = 0;
+
+    /// A new instance, in service at once, under load or not.
+    Instance& add_instance(ZoneId zone);
+
+    /// Takes an instance out of the membership and lets it finish what it has.
+    void remove_instance(Instance& instance);
+
+    /// In service, in the order in which they came.
+    const std::vector<Instance*>& members() const { return members_; }
+    std::uint64_t version() const { return version_; }
+
+    /// Also those that have left: a connection outlives membership.
+    Instance* find_instance(std::uint16_t number) const;
+    const std::vector<std::unique_ptr<Instance>>& instances() const { return instances_; }
+
+protected:
+    virtual std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) = 0;
+
+    /// Spreads `count` new instances evenly over the zones, in turn.
+    void add_instances(std::int64_t count, const std::vector<ZoneId>& zones);
+
+private:
+    std::vector<std::unique_ptr<Instance>> instances_;
+    std::vector<Instance*> members_;
+    std::uint64_t version_ = 0;
+};
+
+}  // namespace prodsim

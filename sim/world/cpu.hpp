@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/core/action.hpp"
+#include "sim/core/engine.hpp"
+#include "sim/core/time.hpp"
+#include "sim/stats/meters.hpp"
+
+namespace prodsim {
+
+/// A piece of work that needs a processor; a base of whatever runs, which the Cpu never owns.
+struct CpuTask {
+    double due = 0;  // on the Cpu's own clock of attained service, in nanoseconds
+    std::uint64_t order = 0;
+    std::uint32_t place = 0;  // in the heap of the running, or none
+    Time since{};
+    CpuTask* next = nullptr;  // in the line, when the sharing is fifo
+    double demand = 0;
+};
+
+/// What a Cpu counts, shared by the instances of one component.
+struct CpuMeters {
+    CpuMeters(Meters& meters, std::string_view owner);
+
+    Level& runnable;   // on a core or wanting one
+    Level& busy;       // cores in use, in thousandths of a core
+    Counter& tasks;
+    StayBook& stays;   // of `runnable`
+};
+
+/// Cores at a speed, shared by at most `slots` tasks at once; the others wait their turn. Without
+/// a limit on the slots this is processor sharing; with as many slots as cores, first come first
+/// served; with one slot, an event loop.
+///
+/// Those who run all progress at the same rate, speed x min(1, cores / running), so a clock of
+/// attained service orders their ends and only the next end is on the event list. A change of
+/// speed, cores or company moves the rate, never the work done.
+class Cpu {
+public:
+    static constexpr std::int64_t unlimited = std::int64_t{1} << 40;
+
+    /// REQUIRES: cores > 0, slots >= 1.
+    Cpu(Engine& engine, CpuMeters& meters, double cores, std::int64_t slots, Action finished);
+    Cpu(const Cpu&) = delete;
+    Cpu& operator=(const Cpu&) = delete;
+
+    /// Runs `demand` of processor time at speed 1; `finished` is called with the task at its end.
+    void run(CpuTask& task, Duration demand);
+
+    /// Stops a task that has not finished; what it got so far is lost.
+    void stop(CpuTask& task);
+
+    void set_speed(double speed);
+    void set_cores(double cores);
+
+    double cores() const { return cores_; }
+    double speed() const { return speed_; }
+    std::size_t running() const { return heap_.size(); }
+
+private:
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+
+    void begin(CpuTask& task);
+    void advance();
+    void changed();
+    void expire();
+    void take_from_line();
+    CpuTask& pop_earliest();
+    bool has_room() const {
+        return static_cast<std::int64_t>(heap_.size()) < slots_;
+    }
+
+    struct Running {
+        double due;
+        std::uint64_t order;
+        CpuTask* task;
+        bool before(const Running& other) const {
+            return due < other.due || (due == other.due && order < other.order);
+        }
+    };
+    void sift_up(std::size_t place, Running item);
+    void sift_down(std::size_t place, Running item);
+    void set(std::size_t place, const Running& item) {
+        heap_[place] = item;
+        item.task->place = static_cast<std::uint32_t>(place);
+    }
+
+    Engine& engine_;
+    CpuMeters& meters_;
+    Action finished_;
+    double cores_;
+    double speed_ = 1;
+    std::int64_t slots_;
+    double rate_ = 1;
+    double attained_ = 0;
+    Time updated_{};
+    std::uint64_t orders_ = 0;
+    std::int64_t busy_ = 0;
+    Timer next_end_;
+    Time next_end_at_{};
+    bool finishing_ = false;
+    std::vector<Running> heap_;
+    CpuTask* line_head_ = nullptr;
+    CpuTask* line_tail_ = nullptr;
+};
+
+}  // namespace prodsim

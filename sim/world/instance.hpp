@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/core/random.hpp"
+#include "sim/world/call.hpp"
+#include "sim/world/network.hpp"
+
+namespace prodsim {
+
+class World;
+
+/// What faults do to an instance at present: parameters only, never state. Overlapping faults
+/// compose: the slowest factors multiply, the worst mode wins.
+struct Condition {
+    enum class Mode : std::uint8_t {
+        up,
+        hanging,      // accepts, never answers while it lasts; goes on afterwards
+        refusing,     // the process is gone: connections are refused within a round trip
+        black_holed,  // the machine is gone: silence
+    };
+    Mode mode = Mode::up;
+    double slow = 1;        // factor on every piece of work
+    double error_rate = 0;  // share of calls answered with an error at once
+    double capacity = 1;    // share of cores (and what else the component calls capacity) left
+
+    bool operator==(const Condition&) const = default;
+
+    /// This and another fault together.
+    Condition with(const Condition& other) const;
+};
+
+/// One running copy of a component: the door through which calls come in. The door applies the
+/// faults that every kind of instance shares; what is behind it is the component's.
+class Instance : public Node {
+public:
+    Instance(World& world, std::string_view component, ZoneId zone, std::uint16_t number);
+
+    void on_call(Call& call) final;
+    void on_abandon(Call& call) final;
+
+    ZoneId zone() const { return zone_; }
+
+    /// Unique among all instances that the component ever had, from 1.
+    std::uint16_t number() const { return number_; }
+
+    const Condition& condition() const { return condition_; }
+    void set_condition(const Condition& condition);
+
+    /// It leaves service: connections that still lead here are refused, calls inside finish.
+    void close() { closed_ = true; }
+    bool is_closed() const { return closed_; }
+
+    /// Calls that came in and vanished: their callers wait for ever or for their timeouts.
+    std::size_t held() const { return held_; }
+
+protected:
+    virtual void accept(Call& call) = 0;
+
+    /// The caller of a call that I accepted gave up.
+    virtual void give_up(Call& call) = 0;
+
+    /// Faults came or went; `condition()` is the new one.
+    virtual void condition_changed(const Condition& before) = 0;
+
+    /// The process died: forget every job, and hand the calls inside to `doom`.
+    virtual void crash() = 0;
+
+    /// This call was inside when the process died: it ends with a reset, or in silence.
+    void doom(Call& call) { freeze(call); }
+
+    World& world_;
+
+private:
+    void turn_away(Call& call);
+    void hold(Call& call);
+    void freeze(Call& call);
+    void lose(Call& call);
+    template <class What>
+    void for_each_frozen(What what);
+
+    std::uint16_t number_;
+    ZoneId zone_;
+    bool closed_ = false;
+    Condition condition_;
+    std::size_t held_ = 0;
+    ReasonId refused_;
+    ReasonId reset_;
+    ReasonId fault_;
+    ReasonId retired_;
+    Stream errors_;
+    std::vector<Call*> frozen_;  // came in while hanging, or were inside when the process died
+};
+
+}  // namespace prodsim

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/stats/histogram.hpp"
+#include "sim/stats/meters.hpp"
+#include "sim/stats/series.hpp"
+#include "sim/world/outcome.hpp"
+
+namespace prodsim {
+
+/// How often each outcome came with each reason, in the observation window.
+class OutcomeTable {
+public:
+    void add(Reply reply) {
+        if (reply.reason >= rows_.size()) rows_.resize(reply.reason + std::size_t{1});
+        ++rows_[reply.reason][static_cast<std::size_t>(reply.outcome)];
+    }
+    std::uint64_t count(Outcome outcome) const;
+    std::uint64_t count(ReasonId reason, Outcome outcome) const {
+        return reason < rows_.size() ? rows_[reason][static_cast<std::size_t>(outcome)] : 0;
+    }
+    /// Reasons seen are below this.
+    std::size_t reasons() const { return rows_.size(); }
+    void reset() { rows_.clear(); }
+
+private:
+    std::vector<std::array<std::uint64_t, outcome_count>> rows_;
+};
+
+/// The books of one kind of journey: what users asked for and what they got. Outcomes and latencies
+/// are counted when a journey ends, offers when it begins.
+class Journey {
+public:
+    explicit Journey(std::string name) : name_(std::move(name)) {}
+
+    void begin(Time now) {
+        offered_.add();
+        offers_.record(now, Duration{0});
+    }
+
+    void end(Time now, Duration latency, Reply reply) {
+        ended_.add();
+        outcomes_.add(reply);
+        if (reply.good()) {
+            good_.record(latency);
+            ends_.record(now, latency);
+        } else {
+            bad_.record(latency);
+            ends_.record_bad(now, latency);
+        }
+    }
+
+    void reset_window();
+
+    const std::string& name() const { return name_; }
+    const Counter& offered() const { return offered_; }
+    const Counter& ended() const { return ended_; }
+    const OutcomeTable& outcomes() const { return outcomes_; }
+    const Histogram& latency_good() const { return good_; }
+    const Histogram& latency_bad() const { return bad_; }
+    const Series& offers() const { return offers_; }
+    const Series& ends() const { return ends_; }
+
+private:
+    std::string name_;
+    Counter offered_;
+    Counter ended_;
+    OutcomeTable outcomes_;
+    Histogram good_;
+    Histogram bad_;
+    Series offers_{std::chrono::seconds(1)};
+    Series ends_{std::chrono::seconds(1), Series::Detail::quantiles};
+};
+
+}  // namespace prodsim

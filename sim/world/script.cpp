@@ -1,0 +1,461 @@
+#include "sim/world/script.hpp"
+
+#include <cassert>
+#include <utility>
+
+#include "sim/world/world.hpp"
+
+namespace prodsim {
+
+// ---- from steps to instructions ------------------------------------------------------------------
+
+Program::Program(const Steps& steps, std::uint64_t seed, const Resolve& resolve) : seed_(seed) {
+    emit(Do::jump).target = 1;  // so that 0 is never the place of a guard
+    add(steps, resolve);
+    emit(Do::end);
+}
+
+Program::Instruction& Program::emit(Do what) {
+    Instruction& made = code_.emplace_back();
+    made.what = what;
+    made.key = mix(seed_, code_.size());
+    return made;
+}
+
+void Program::add(const Steps& steps, const Resolve& resolve) {
+    for (const auto& step : steps) {
+        if (const auto* cpu = step.as<CpuStep>()) add(*cpu);
+        if (const auto* wait = step.as<WaitStep>()) add(*wait);
+        if (const auto* call = step.as<CallStep>()) add(*call, resolve);
+        if (const auto* publish = step.as<PublishStep>()) add(*publish, resolve);
+        if (const auto* choose = step.as<ChooseStep>()) add(*choose, resolve);
+        if (const auto* parallel = step.as<ParallelStep>()) add(*parallel, resolve);
+        if (const auto* repeat = step.as<RepeatStep>()) add(*repeat, resolve);
+        if (const auto* guarded = step.as<TryStep>()) add(*guarded, resolve);
+    }
+}
+
+void Program::add(const CpuStep& step) { emit(Do::cpu).law = step.demand.distribution(); }
+
+void Program::add(const WaitStep& step) { emit(Do::wait).law = step.time.distribution(); }
+
+void Program::add(const CallStep& step, const Resolve& resolve) {
+    const Target target = resolve(step.target);
+    Instruction& made = emit(Do::call);
+    made.chain = target.chain;
+    made.operation = target.operation;
+    made.probability = step.probability.value;
+    made.law = step.count.distribution();
+    made.write = step.write;
+}
+
+void Program::add(const PublishStep& step, const Resolve& resolve) {
+    const Target target = resolve(step.target);
+    Instruction& made = emit(Do::publish);
+    made.chain = target.chain;
+    made.operation = target.operation;
+    made.probability = step.probability.value;
+    made.write = true;
+}
+
+void Program::add(const ChooseStep& step, const Resolve& resolve) {
+    const std::uint32_t choice = here();
+    const auto detail = static_cast<std::uint32_t>(choices_.size());
+    emit(Do::choose).detail = detail;
+    choices_.emplace_back();
+    std::vector<std::uint32_t> exits;
+    double sum = 0;
+    for (const Weighted& branch : step.branches) {
+        sum += branch.weight;
+        choices_[detail].cumulative.push_back(sum);
+        choices_[detail].targets.push_back(here());
+        add(branch.steps, resolve);
+        exits.push_back(here());
+        emit(Do::jump);
+    }
+    for (const std::uint32_t exit : exits) code_[exit].target = here();
+    code_[choice].target = here();
+}
+
+void Program::add(const ParallelStep& step, const Resolve& resolve) {
+    const std::uint32_t fork = here();
+    const auto detail = static_cast<std::uint32_t>(forks_.size());
+    emit(Do::fork).detail = detail;
+    const auto total = static_cast<std::uint32_t>(step.branches.size()) *
+                       static_cast<std::uint32_t>(step.copies);
+    std::uint32_t needed = step.join == Join::all ? total : 1;
+    if (step.at_least) needed = static_cast<std::uint32_t>(*step.at_least);
+    forks_.push_back({{}, static_cast<std::uint32_t>(step.copies), total, needed,
+                      step.on_failure, step.leftover});
+    const std::uint32_t outer = std::exchange(guard_, 0);
+    const std::uint32_t depth = std::exchange(depth_, 0);  // a branch counts its own rounds
+    for (const Branch& branch : step.branches) {
+        forks_[detail].branches.push_back(here());
+        add(branch.steps, resolve);
+        emit(Do::end);
+    }
+    guard_ = outer;
+    depth_ = depth;
+    code_[fork].target = here();
+}
+
+void Program::add(const RepeatStep& step, const Resolve& resolve) {
+    assert(depth_ < deepest_repeat);
+    const std::uint32_t start = here();
+    Instruction& repeat = emit(Do::repeat);
+    repeat.law = step.times.distribution();
+    repeat.detail = depth_++;
+    add(step.steps, resolve);
+    Instruction& again = emit(Do::again);
+    again.detail = --depth_;
+    again.target = start + 1;
+    code_[start].target = here();
+}
+
+void Program::add(const TryStep& step, const Resolve& resolve) {
+    const std::uint32_t guard = here();
+    emit(Do::guard);
+    const std::uint32_t outer = std::exchange(guard_, guard);
+    add(step.steps, resolve);
+    guard_ = outer;
+    emit(Do::unguard).target = outer;
+    const std::uint32_t exit = here();
+    emit(Do::jump);
+    code_[guard].target = here();
+    emit(Do::unguard).target = outer;
+    add(step.otherwise, resolve);
+    code_[exit].target = here();
+}
+
+// ---- the loop --------------------------------------------------------------------------------------
+
+Script::Script(World& world, Host& host, const std::string& stream_name)
+    : world_(world), host_(host), stream_(world.stream(stream_name)) {}
+
+void Script::begin(Performance& performance, Strand& main, const Program& program) {
+    performance.program = &program;
+    performance.main = &main;
+    performance.strands = 1;
+    main.performance = &performance;
+    run(main);
+}
+
+void Script::run(Strand& strand) {
+    strand.running = true;
+    Next next = Next::go_on;
+    while (next == Next::go_on) next = execute(strand);
+    if (next == Next::suspended) strand.running = false;
+}
+
+Script::Next Script::execute(Strand& strand) {
+    using Do = Program::Do;
+    const Program::Instruction& step = strand.performance->program->code_[strand.at];
+    switch (step.what) {
+        case Do::cpu: return compute(strand, step);
+        case Do::wait: return pause(strand, step);
+        case Do::call: return make_call(strand, step);
+        case Do::publish: return publish(strand, step);
+        case Do::repeat: return start_repeat(strand, step);
+        case Do::again: return next_round(strand, step);
+        case Do::choose: return choose(strand, step);
+        case Do::fork: return fork(strand, step);
+        case Do::guard: strand.guard = strand.at; return move_on(strand, strand.at + 1);
+        case Do::unguard: strand.guard = step.target; return move_on(strand, strand.at + 1);
+        case Do::jump: return move_on(strand, step.target);
+        case Do::end: break;
+    }
+    return end(strand, {});
+}
+
+Script::Next Script::move_on(Strand& strand, std::uint32_t target) {
+    strand.at = target;
+    return Next::go_on;
+}
+
+void Script::wake(Strand& strand) {
+    strand.pause = {};
+    ++strand.at;
+    run(strand);
+}
+
+void Script::resume(Strand& strand) {
+    strand.on_cpu = false;
+    ++strand.at;
+    run(strand);
+}
+
+Script::Next Script::compute(Strand& strand, const Program::Instruction& step) {
+    Draws chance = draws(strand, step);
+    const Duration demand = sample_duration(step.law, chance);
+    if (demand.count() == 0) return move_on(strand, strand.at + 1);
+    strand.on_cpu = true;
+    host_.compute(strand, demand);
+    return Next::suspended;
+}
+
+Script::Next Script::pause(Strand& strand, const Program::Instruction& step) {
+    Draws chance = draws(strand, step);
+    Duration time = sample_duration(step.law, chance);
+    if (slow_ != 1) time = from_seconds(in_seconds(time) * slow_);
+    strand.pause = world_.engine.after(time, action<&Script::wake>(*this, strand));
+    return Next::suspended;
+}
+
+// ---- calls -----------------------------------------------------------------------------------------
+
+Draws Script::draws(const Strand& strand, const Program::Instruction& step) const {
+    return stream_.draws(mix(strand.performance->request.demand_key(), step.key ^ strand.salt));
+}
+
+bool Script::happens(const Strand& strand, const Program::Instruction& step) const {
+    if (step.probability >= 1) return true;
+    // Whether a request takes a step is part of what it asks for: the same in every attempt.
+    Draws chance = stream_.draws(
+        mix(strand.performance->request.subject, step.key ^ strand.salt ^ 0x5bd1e995));
+    return chance.chance(step.probability);
+}
+
+std::uint32_t Script::count(const Strand& strand, const Program::Instruction& step) const {
+    if (step.law.is_constant()) return static_cast<std::uint32_t>(step.law.mean() + 0.5);
+    Draws chance =
+        stream_.draws(mix(strand.performance->request.subject, step.key ^ strand.salt ^ 0x2545f491));
+    return static_cast<std::uint32_t>(step.law.sample(chance) + 0.5);
+}
+
+Call& Script::open_call(Strand& strand, const Program::Instruction& step) {
+    const Request& request = strand.performance->request;
+    Call& call = world_.calls.open(*this, request, world_.now());
+    call.subject = mix(request.subject, (step.key ^ strand.salt) + strand.left);
+    call.operation = step.operation;
+    call.route = 0;
+    if (step.write) {
+        call.traits |= Trait::write;
+    } else {
+        call.traits &= static_cast<std::uint8_t>(~Trait::write);
+    }
+    return call;
+}
+
+Script::Next Script::make_call(Strand& strand, const Program::Instruction& step) {
+    if (strand.left == 0) {
+        strand.left = happens(strand, step) ? count(strand, step) : 0;
+        if (strand.left == 0) return move_on(strand, strand.at + 1);
+    }
+    Call& call = open_call(strand, step);
+    call.caller_note = reinterpret_cast<std::uint64_t>(&strand);
+    strand.call = &call;
+    strand.replied = false;
+    world_.calls.send(call, *chains_[step.chain]);
+    return strand.replied ? take_reply(strand) : Next::suspended;
+}
+
+void Script::on_reply(Call& call, Reply reply) {
+    if (call.caller_note == 0) return;  // it was published: nobody waits
+    auto& strand = call.caller_frame<Strand>();
+    strand.call = nullptr;
+    strand.reply = reply;
+    if (strand.running) {
+        strand.replied = true;
+    } else {
+        strand.running = true;
+        const Next next = take_reply(strand);
+        if (next == Next::go_on) run(strand);
+        if (next == Next::suspended) strand.running = false;
+    }
+}
+
+Script::Next Script::take_reply(Strand& strand) {
+    if (!strand.reply.good()) {
+        strand.left = 0;
+        return fail(strand, strand.reply);
+    }
+    strand.performance->degraded |= strand.reply.outcome != Outcome::ok;
+    if (--strand.left == 0) ++strand.at;
+    return Next::go_on;
+}
+
+Script::Next Script::publish(Strand& strand, const Program::Instruction& step) {
+    if (happens(strand, step)) {
+        Call& call = open_call(strand, step);
+        call.deadline = never;  // nobody waits, so nobody's deadline counts
+        world_.calls.send(call, *chains_[step.chain]);
+    }
+    return move_on(strand, strand.at + 1);
+}
+
+void Script::on_call(Call&) { assert(false && "a script is not called"); }
+void Script::on_abandon(Call&) { assert(false && "a script is not called"); }
+
+// ---- repeats, choices, guards ----------------------------------------------------------------------
+
+Script::Next Script::start_repeat(Strand& strand, const Program::Instruction& step) {
+    const std::uint32_t rounds = count(strand, step);
+    strand.rounds[step.detail] = rounds;
+    return move_on(strand, rounds == 0 ? step.target : strand.at + 1);
+}
+
+Script::Next Script::next_round(Strand& strand, const Program::Instruction& step) {
+    strand.salt = mix(strand.salt, step.key);
+    const bool another = --strand.rounds[step.detail] > 0;
+    return move_on(strand, another ? step.target : strand.at + 1);
+}
+
+Script::Next Script::choose(Strand& strand, const Program::Instruction& step) {
+    const Program::Choice& choice = strand.performance->program->choices_[step.detail];
+    Draws chance = stream_.draws(
+        mix(strand.performance->request.subject, step.key ^ strand.salt));
+    const double point = chance.uniform() * choice.cumulative.back();
+    std::size_t taken = 0;
+    while (taken + 1 < choice.cumulative.size() && point >= choice.cumulative[taken]) ++taken;
+    return move_on(strand, choice.targets[taken]);
+}
+
+Script::Next Script::fail(Strand& strand, Reply reply) {
+    if (strand.guard == 0) return end(strand, reply);
+    strand.performance->degraded = true;
+    return move_on(strand, strand.performance->program->code_[strand.guard].target);
+}
+
+Script::Next Script::end(Strand& strand, Reply reply) {
+    Performance& performance = *strand.performance;
+    if (performance.main == &strand) {
+        performance.main = nullptr;
+        if (reply.outcome == Outcome::ok && performance.degraded) {
+            reply.outcome = Outcome::degraded;
+        }
+        host_.finished(performance, reply);
+        if (--performance.strands == 0) host_.vanished(performance);
+    } else if (strand.parent != nullptr) {
+        branch_ended(*strand.parent, strand, reply);
+    } else {
+        Strand** link = &performance.detached;
+        while (*link != &strand) link = &(*link)->sibling;
+        *link = strand.sibling;
+        forget(strand);
+        if (performance.strands == 0) host_.vanished(performance);
+    }
+    return Next::ended;
+}
+
+// ---- parallel branches -----------------------------------------------------------------------------
+
+Script::Next Script::fork(Strand& strand, const Program::Instruction& step) {
+    const Program::Fork& plan = strand.performance->program->forks_[step.detail];
+    strand.succeeded = 0;
+    strand.pending = plan.total;
+    strand.reply = {};
+    strand.branches = nullptr;
+    std::uint64_t number = 0;
+    for (std::uint32_t copy = 0; copy < plan.copies; ++copy) {
+        for (const std::uint32_t at : plan.branches) {
+            if (joined(strand) != Joined::not_yet) break;
+            start_branch(strand, at, ++number);
+        }
+    }
+    const Joined how = joined(strand);
+    return how == Joined::not_yet ? Next::suspended : finish_fork(strand, how);
+}
+
+void Script::start_branch(Strand& parent, std::uint32_t at, std::uint64_t number) {
+    Strand& branch = strands_.acquire();
+    branch.performance = parent.performance;
+    branch.parent = &parent;
+    branch.sibling = std::exchange(parent.branches, &branch);
+    branch.salt = mix(parent.salt + at, number);
+    branch.at = at;
+    ++parent.performance->strands;
+    run(branch);
+}
+
+void Script::branch_ended(Strand& parent, Strand& branch, Reply reply) {
+    Strand** link = &parent.branches;
+    while (*link != &branch) link = &(*link)->sibling;
+    *link = branch.sibling;
+    forget(branch);
+    --parent.pending;
+    if (reply.good()) {
+        ++parent.succeeded;
+        parent.performance->degraded |= reply.outcome != Outcome::ok;
+    } else if (parent.reply.good()) {
+        parent.reply = reply;
+    }
+    if (parent.running) return;
+    const Joined how = joined(parent);
+    if (how == Joined::not_yet) return;
+    parent.running = true;
+    if (finish_fork(parent, how) == Next::go_on) run(parent);
+}
+
+Script::Joined Script::joined(const Strand& parent) const {
+    const Program& program = *parent.performance->program;
+    const Program::Fork& plan = program.forks_[program.code_[parent.at].detail];
+    if (parent.succeeded >= plan.needed) return Joined::succeeded;
+    if (plan.on_failure == BranchFailure::cancel &&
+        parent.succeeded + parent.pending < plan.needed) {
+        return Joined::failed;
+    }
+    if (parent.pending > 0) return Joined::not_yet;
+    const bool forgiven = plan.on_failure == BranchFailure::ignore && plan.needed == plan.total;
+    return forgiven ? Joined::succeeded : Joined::failed;
+}
+
+Script::Next Script::finish_fork(Strand& parent, Joined how) {
+    const Program& program = *parent.performance->program;
+    const Program::Instruction& step = program.code_[parent.at];
+    const bool failed = how == Joined::failed;
+    let_go(parent, failed ? Leftover::cancel : program.forks_[step.detail].leftover);
+    if (failed) return fail(parent, parent.reply);
+    if (!parent.reply.good() && program.forks_[step.detail].on_failure == BranchFailure::ignore) {
+        parent.performance->degraded = true;
+    }
+    return move_on(parent, step.target);
+}
+
+void Script::let_go(Strand& parent, Leftover leftover) {
+    Performance& performance = *parent.performance;
+    while (parent.branches != nullptr) {
+        Strand& branch = *parent.branches;
+        parent.branches = branch.sibling;
+        branch.parent = nullptr;
+        if (leftover == Leftover::run_on) {
+            branch.sibling = std::exchange(performance.detached, &branch);
+        } else {
+            halt(branch);
+            forget(branch);
+        }
+    }
+}
+
+void Script::halt(Strand& strand) {
+    if (strand.on_cpu) host_.stop_computing(strand);
+    if (strand.pause.is_set()) world_.engine.cancel(strand.pause);
+    let_go(strand, Leftover::cancel);
+    if (strand.call != nullptr) world_.calls.abandon(*std::exchange(strand.call, nullptr));
+}
+
+void Script::forget(Strand& branch) {
+    --branch.performance->strands;
+    strands_.release(branch);
+}
+
+void Script::stop(Performance& performance) {
+    if (performance.main == nullptr) return;
+    halt(*std::exchange(performance.main, nullptr));
+    if (--performance.strands == 0) host_.vanished(performance);
+}
+
+void Script::kill(Performance& performance) {
+    while (performance.detached != nullptr) {
+        Strand& strand = *performance.detached;
+        performance.detached = strand.sibling;
+        halt(strand);
+        forget(strand);
+    }
+    if (performance.main != nullptr) {
+        halt(*std::exchange(performance.main, nullptr));
+        --performance.strands;
+    }
+    host_.vanished(performance);
+}
+
+}  // namespace prodsim

@@ -1,0 +1,206 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "sim/core/pool.hpp"
+#include "sim/world/call.hpp"
+#include "sim/world/cpu.hpp"
+#include "sim/world/step.hpp"
+
+namespace prodsim {
+
+class World;
+
+/// Steps made ready to run: a flat list of instructions with jumps, shared by all who run it.
+class Program {
+public:
+    /// Which of the caller's chains leads to a component, and which operation is meant there.
+    struct Target {
+        std::uint16_t chain;
+        std::uint16_t operation;
+    };
+    using Resolve = std::function<Target(const OperationName&)>;
+
+    /// Repeats may stand inside one another this deep.
+    static constexpr std::size_t deepest_repeat = 3;
+
+    /// `seed` keeps the draws of programs of one component apart.
+    /// REQUIRES: repeats are nested no deeper than `deepest_repeat`.
+    Program(const Steps& steps, std::uint64_t seed, const Resolve& resolve);
+
+private:
+    friend class Script;
+
+    enum class Do : std::uint8_t {
+        cpu, wait, call, publish, repeat, again, choose, fork, guard, unguard, jump,
+        end,
+    };
+
+    struct Instruction {
+        Do what{};
+        bool write = false;
+        std::uint16_t chain = 0;
+        std::uint16_t operation = 0;
+        std::uint32_t target = 0;   // where to go: after the block, to the handler ...
+        std::uint32_t detail = 0;   // of a choice or a fork: the index of its description
+        double probability = 1;
+        std::uint64_t key = 0;      // names the step in the draws
+        Distribution law = Distribution::constant(0);  // of the demand, of the pause, of the count
+    };
+
+    struct Choice {
+        std::vector<double> cumulative;
+        std::vector<std::uint32_t> targets;
+    };
+
+    struct Fork {
+        std::vector<std::uint32_t> branches;  // where each begins
+        std::uint32_t copies;
+        std::uint32_t total;
+        std::uint32_t needed;
+        BranchFailure on_failure;
+        Leftover leftover;
+    };
+
+    void add(const Steps& steps, const Resolve& resolve);
+    void add(const CpuStep& step);
+    void add(const WaitStep& step);
+    void add(const CallStep& step, const Resolve& resolve);
+    void add(const PublishStep& step, const Resolve& resolve);
+    void add(const ChooseStep& step, const Resolve& resolve);
+    void add(const ParallelStep& step, const Resolve& resolve);
+    void add(const RepeatStep& step, const Resolve& resolve);
+    void add(const TryStep& step, const Resolve& resolve);
+    Instruction& emit(Do what);
+    std::uint32_t here() const { return static_cast<std::uint32_t>(code_.size()); }
+
+    std::uint64_t seed_;
+    std::uint32_t guard_ = 0;  // around what is being added
+    std::uint32_t depth_ = 0;    // of repeats around what is being added
+    std::vector<Instruction> code_;
+    std::vector<Choice> choices_;
+    std::vector<Fork> forks_;
+};
+
+struct Strand;
+
+/// One run of a program on behalf of one request: what its strands have in common.
+struct Performance {
+    Request request;
+    const Program* program = nullptr;
+    Strand* main = nullptr;
+    Strand* detached = nullptr;  // strands that nobody waits for, linked by `sibling`
+    std::uint32_t strands = 0;   // alive, the main one included
+    bool degraded = false;       // a fallback was taken, or a callee said so
+};
+
+/// One line of control. A parallel step makes more of them.
+struct Strand : CpuTask {
+    Performance* performance = nullptr;
+    Strand* parent = nullptr;    // whoever waits in a parallel step for this one
+    Strand* sibling = nullptr;   // the next branch of the same step
+    Strand* branches = nullptr;  // those this one waits for
+    Call* call = nullptr;        // under way
+    Timer pause;
+    std::uint64_t salt = 0;     // tells branches and rounds apart in the draws
+    std::uint32_t at = 0;       // the instruction it stands at
+    std::uint32_t guard = 0;    // the innermost guard around it; 0: none
+    std::uint32_t left = 0;     // calls of this step still to be made
+    std::array<std::uint32_t, Program::deepest_repeat> rounds{};  // still to go, by depth
+    std::uint32_t succeeded = 0;                                  // branches
+    std::uint32_t pending = 0;                                    // branches
+    Reply reply;           // of the call, or the first failure among the branches
+    bool running = false;  // inside the loop of `run`
+    bool replied = false;  // the call was answered while it was inside the loop
+    bool on_cpu = false;
+};
+
+/// Performs programs for one calling instance. A reply that arrives inside the call that caused it
+/// is taken up by the loop, so a million instant calls in one step need no stack.
+class Script final : public Node {
+public:
+    /// Who the script works for: it has the processor and hears the ends.
+    class Host {
+    public:
+        virtual ~Host() = default;
+        virtual void compute(Strand& strand, Duration demand) = 0;
+        virtual void stop_computing(Strand& strand) = 0;
+        /// The main strand has ended; other strands may run on.
+        virtual void finished(Performance& performance, Reply reply) = 0;
+        /// The last strand has ended: the performance may be forgotten.
+        virtual void vanished(Performance& performance) = 0;
+    };
+
+    Script(World& world, Host& host, const std::string& stream_name);
+
+    /// Where chain number `chains()` leads. They are in the order that the programs refer to.
+    void add_chain(Node& head) { chains_.push_back(&head); }
+    std::size_t chains() const { return chains_.size(); }
+
+    /// Begins `program` for what `performance.request` says. Both are the host's to keep until
+    /// `vanished`.
+    void begin(Performance& performance, Strand& main, const Program& program);
+
+    /// The processor work of the strand is done.
+    void resume(Strand& strand);
+
+    /// Ends the main strand where it stands, giving up on its calls and branches; the host hears
+    /// only `vanished`, now or when strands that run on have ended.
+    void stop(Performance& performance);
+
+    /// The same for every strand: the process is gone. `vanished` follows at once.
+    void kill(Performance& performance);
+
+    /// Work that takes longer by this factor: pauses of the script (its processor work is slowed
+    /// by the processor).
+    void set_slow(double factor) { slow_ = factor; }
+
+    void on_call(Call& call) override;
+    void on_reply(Call& call, Reply reply) override;
+    void on_abandon(Call& call) override;
+
+private:
+    enum class Next : std::uint8_t { go_on, suspended, ended };
+
+    void run(Strand& strand);
+    Next execute(Strand& strand);
+    Next compute(Strand& strand, const Program::Instruction& step);
+    Next pause(Strand& strand, const Program::Instruction& step);
+    Next make_call(Strand& strand, const Program::Instruction& step);
+    Next take_reply(Strand& strand);
+    Next publish(Strand& strand, const Program::Instruction& step);
+    Next start_repeat(Strand& strand, const Program::Instruction& step);
+    Next next_round(Strand& strand, const Program::Instruction& step);
+    Next choose(Strand& strand, const Program::Instruction& step);
+    Next fork(Strand& strand, const Program::Instruction& step);
+    Next move_on(Strand& strand, std::uint32_t target);
+    Next fail(Strand& strand, Reply reply);
+    Next end(Strand& strand, Reply reply);
+
+    Call& open_call(Strand& strand, const Program::Instruction& step);
+    void start_branch(Strand& parent, std::uint32_t at, std::uint64_t number);
+    void branch_ended(Strand& parent, Strand& branch, Reply reply);
+    enum class Joined : std::uint8_t { not_yet, succeeded, failed };
+    Joined joined(const Strand& parent) const;
+    Next finish_fork(Strand& parent, Joined how);
+    void let_go(Strand& parent, Leftover leftover);
+    void halt(Strand& strand);
+    void forget(Strand& strand);
+    void wake(Strand& strand);
+
+    Draws draws(const Strand& strand, const Program::Instruction& step) const;
+    std::uint32_t count(const Strand& strand, const Program::Instruction& step) const;
+    bool happens(const Strand& strand, const Program::Instruction& step) const;
+
+    World& world_;
+    Host& host_;
+    Stream stream_;
+    double slow_ = 1;
+    std::vector<Node*> chains_;
+    Pool<Strand> strands_;
+};
+
+}  // namespace prodsim

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/core/engine.hpp"
+#include "sim/core/random.hpp"
+#include "sim/stats/meters.hpp"
+#include "sim/world/call.hpp"
+#include "sim/world/journey.hpp"
+#include "sim/world/network.hpp"
+
+namespace prodsim {
+
+class Catalogue;
+class Component;
+
+/// Which component and mechanism made a call fail.
+struct Reason {
+    std::string component;
+    std::string mechanism;
+};
+
+/// Everything that one replication consists of: the clock, the calls under way, the meters, the
+/// network, the components. Replications share nothing but the specifications they are built from.
+class World {
+public:
+    /// The catalogue outlives the world.
+    World(const Catalogue& catalogue, std::uint64_t seed, std::uint64_t replication,
+          Network network);
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+    ~World();
+
+    const Catalogue& catalogue;
+    Engine engine;
+    Calls calls;
+    Meters meters;
+    Network network;
+
+    Time now() const { return engine.now(); }
+
+    /// A source of chance named after its use: adding one changes nobody else's numbers.
+    Stream stream(std::string_view name) const { return {seed_, replication_, name}; }
+
+    /// The number under which failures of this kind are reported; the same for the same words.
+    ReasonId reason(std::string_view component, std::string_view mechanism);
+    const std::vector<Reason>& reasons() const { return reasons_; }
+
+    /// The books of the journey of this name, made when first asked for.
+    Journey& journey(std::string_view name);
+    const std::deque<Journey>& journeys() const { return journeys_; }
+
+    /// Everything seen so far belongs to the warm-up.
+    void reset_window();
+
+    Component& add(std::unique_ptr<Component> component);
+    Component* find(std::string_view name) const;
+
+    /// In the order of the scenario.
+    const std::vector<std::unique_ptr<Component>>& components() const { return components_; }
+
+    /// Lets every component make its instances and chains, then begin.
+    void start();
+
+private:
+    std::uint64_t seed_;
+    std::uint64_t replication_;
+    std::vector<Reason> reasons_{Reason{}};
+    std::deque<Journey> journeys_;
+    std::vector<std::unique_ptr<Component>> components_;
+};
+
+}  // namespace prodsim
