@@ -1,7 +1,7 @@
 #pragma once
 
-// A look at what a list, a map or an optional would hold. Whoever only describes has a sample of the
-// parameter struct to itself, so an element is put in, looked at and taken out again.
+// A look at what a list, a map or an optional would hold. Whoever only describes has a sample of
+// the parameter struct to itself, so an element is put in, looked at and taken out again.
 
 #include "sim/config/slot.hpp"
 

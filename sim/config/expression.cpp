@@ -96,8 +96,7 @@ private:
 
     std::optional<Value> expression(const Word& name) {
         if (!is_name(name.text)) {
-            const std::string found =
-                name.text.empty() ? "" : ", not " + in_quotes(name.text);
+            const std::string found = name.text.empty() ? "" : ", not " + in_quotes(name.text);
             return fail(name.start, "expected a name" + found, "as in \"retry(attempts=3)\"");
         }
         Value object = Value::object({{"type", Value(name.text)}});
@@ -107,7 +106,8 @@ private:
     }
 
     bool arguments(Value& object, std::size_t bracket) {
-        if (++depth_ > depth_limit) return fail(bracket, "too many brackets within brackets"), false;
+        if (++depth_ > depth_limit)
+            return fail(bracket, "too many brackets within brackets"), false;
         int position = 0;
         while (!take(')')) {
             if (position > 0 && !take(',')) {
@@ -127,7 +127,8 @@ private:
         std::optional<Value> argument;
         if (take('=')) {
             if (!is_name(first.text)) {
-                return fail(first.start, in_quotes(first.text) + " is no name of an argument"), false;
+                return fail(first.start, in_quotes(first.text) + " is no name of an argument"),
+                       false;
             }
             key = first.text;
             argument = value(word());
@@ -210,12 +211,18 @@ std::optional<std::string> written_list(const std::vector<Value>& items) {
 
 std::optional<std::string> written(const Value& value) {
     switch (value.kind()) {
-        case Value::Kind::null: return std::nullopt;
-        case Value::Kind::boolean: return value.truth() ? "true" : "false";
-        case Value::Kind::number: return to_text(value.number());
-        case Value::Kind::text: return written_text(value.text());
-        case Value::Kind::array: return written_list(value.items());
-        case Value::Kind::object: return written_expression(value);
+        case Value::Kind::null:
+            return std::nullopt;
+        case Value::Kind::boolean:
+            return value.truth() ? "true" : "false";
+        case Value::Kind::number:
+            return to_text(value.number());
+        case Value::Kind::text:
+            return written_text(value.text());
+        case Value::Kind::array:
+            return written_list(value.items());
+        case Value::Kind::object:
+            return written_expression(value);
     }
     return std::nullopt;
 }

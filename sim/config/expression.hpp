@@ -1,8 +1,8 @@
 #pragma once
 
 // The shorthand of scenarios: "retry(3, backoff=exp(100ms))" says what {"type": "retry", "#1": 3,
-// "backoff": {"type": "exp", "#1": "100ms"}} says. Positional arguments are named "#1", "#2" ... until
-// the description of the alternative tells which fields they are.
+// "backoff": {"type": "exp", "#1": "100ms"}} says. Positional arguments are named "#1", "#2" ...
+// until the description of the alternative tells which fields they are.
 //
 //     expression = word [ "(" [ argument { "," argument } ] ")" ]
 //     argument   = [ name "=" ] ( expression | quantity | number | 'text' | "[" items "]" )

@@ -1,8 +1,9 @@
 #pragma once
 
-// Tagged alternatives. A family ("policy", "component", "arrivals", "step") has alternatives, each a
-// described struct under a word; "retry(3)" and {"type": "retry", "attempts": 3} choose one. Families
-// are filled when the program starts, so whoever adds an alternative touches no list but its own.
+// Tagged alternatives. A family ("policy", "component", "arrivals", "step") has alternatives, each
+// a described struct under a word; "retry(3)" and {"type": "retry", "attempts": 3} choose one.
+// Families are filled when the program starts, so whoever adds an alternative touches no list but
+// its own.
 
 #include "sim/config/place.hpp"
 
@@ -20,7 +21,8 @@ class Fields;
 enum class Tag {
     /// By its member "type": {"type": "retry", "attempts": 3}.
     type,
-    /// By the first key that is a word of the family, whose value goes to the field with position 1:
+    /// By the first key that is a word of the family, whose value goes to the field with position
+    /// 1:
     /// {"cpu": "4ms"}, {"call": "shop.order", "share": "10%"}. "type" is understood as well.
     key,
 };
@@ -93,9 +95,8 @@ struct Family {
     /// Adds an alternative. REQUIRES: there is none with this word.
     template <class Parameters>
     void add(std::string word, std::string what_it_is) {
-        insert({std::move(word), std::move(what_it_is), [](const std::string& chosen) {
-                    return Chosen::of(chosen, Parameters{});
-                }});
+        insert({std::move(word), std::move(what_it_is),
+                [](const std::string& chosen) { return Chosen::of(chosen, Parameters{}); }});
     }
 
 private:

@@ -41,7 +41,8 @@ std::string limits_text(const FieldOptions& options, Dimension dimension) {
 
 std::string broken_limit(const FieldOptions& options, double value, Dimension dimension) {
     for (const Demand& demand : demands_of(options)) {
-        if (demand.limit && !demand.holds(value, demand.limit->value)) return demand.text(dimension);
+        if (demand.limit && !demand.holds(value, demand.limit->value))
+            return demand.text(dimension);
     }
     return {};
 }

@@ -1,10 +1,10 @@
 #pragma once
 
-// A parameter is described once. A parameter struct writes `void describe(Fields& fields)`, one line
-// a field, and from that line come parsing, checking, the JSON Schema, the reference page, `explain`,
-// the echoed scenario, the ledger of assumptions and the edges of the service graph. Defaults are the
-// initialisers of the struct. This header is the only one with templates, and they are thin: they
-// turn a member into a Slot. docs/how_to_add_a_component shows the whole.
+// A parameter is described once. A parameter struct writes `void describe(Fields& fields)`, one
+// line a field, and from that line come parsing, checking, the JSON Schema, the reference page,
+// `explain`, the echoed scenario, the ledger of assumptions and the edges of the service graph.
+// Defaults are the initialisers of the struct. This header is the only one with templates, and they
+// are thin: they turn a member into a Slot. docs/how_to_add_a_component shows the whole.
 
 #include "sim/config/families.hpp"
 #include "sim/config/named.hpp"
@@ -84,11 +84,14 @@ protected:
     virtual void visit(const Field& field, const Slot& slot) = 0;
 };
 
-// ---- from a member to its slot -------------------------------------------------------------------
+// ---- from a member to its slot
+// -------------------------------------------------------------------
 
 /// Every T that is a struct with `void describe(Fields&)`.
 template <class T>
-concept Described = requires(T& record, Fields& fields) { record.describe(fields); };
+concept Described = requires(T& record, Fields& fields) {
+    record.describe(fields);
+};
 
 /// Every enumeration with `std::span<const Word> words(T)` beside it.
 template <class T>
@@ -132,16 +135,16 @@ Slot slot_of(T& value) {
 
 template <Described T>
 Slot slot_of(T& value) {
-    return {RecordSlot{&value, [](void* record, Fields& fields) {
-                           static_cast<T*>(record)->describe(fields);
-                       }}};
+    return {RecordSlot{
+        &value, [](void* record, Fields& fields) { static_cast<T*>(record)->describe(fields); }}};
 }
 
 template <class T>
 Slot slot_of(std::optional<T>& value) {
     using Optional = std::optional<T>;
     return {OptionalSlot{
-        &value, [](const void* optional) { return static_cast<const Optional*>(optional)->has_value(); },
+        &value,
+        [](const void* optional) { return static_cast<const Optional*>(optional)->has_value(); },
         [](void* optional) { return slot_of(**static_cast<Optional*>(optional)); },
         [](void* optional) { return slot_of(static_cast<Optional*>(optional)->emplace()); },
         [](void* optional) { static_cast<Optional*>(optional)->reset(); }}};
@@ -161,16 +164,17 @@ Slot slot_of(std::vector<T>& value) {
 template <class T>
 Slot slot_of(Named<T>& value) {
     using Map = Named<T>;
-    return {NamedSlot{
-        &value, [](const void* map) { return static_cast<const Map*>(map)->size(); },
-        [](const void* map, std::size_t index) -> const std::string& {
-            return (*static_cast<const Map*>(map))[index].name;
-        },
-        [](void* map, std::size_t index) { return slot_of((*static_cast<Map*>(map))[index].value); },
-        [](void* map, std::string name, Place place) {
-            return slot_of(static_cast<Map*>(map)->add(std::move(name), T{}, place));
-        },
-        [](void* map) { static_cast<Map*>(map)->remove_last(); }}};
+    return {NamedSlot{&value, [](const void* map) { return static_cast<const Map*>(map)->size(); },
+                      [](const void* map, std::size_t index) -> const std::string& {
+                          return (*static_cast<const Map*>(map))[index].name;
+                      },
+                      [](void* map, std::size_t index) {
+                          return slot_of((*static_cast<Map*>(map))[index].value);
+                      },
+                      [](void* map, std::string name, Place place) {
+                          return slot_of(static_cast<Map*>(map)->add(std::move(name), T{}, place));
+                      },
+                      [](void* map) { static_cast<Map*>(map)->remove_last(); }}};
 }
 
 template <class Quantity>

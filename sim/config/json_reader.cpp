@@ -51,7 +51,8 @@ private:
             return at + 1 - start;
         }
         if (std::string_view("{}[]").find(text_[start]) != std::string_view::npos) return 1;
-        const std::size_t end = std::min(text_.find_first_of(" \t\r\n,:/{}[]", start), text_.size());
+        const std::size_t end =
+            std::min(text_.find_first_of(" \t\r\n,:/{}[]", start), text_.size());
         return end - start;
     }
 
@@ -62,7 +63,8 @@ private:
 
 bool is_word_byte(char byte) {
     return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-           (byte >= 'A' && byte <= 'Z') || std::string_view("+-._").find(byte) != std::string_view::npos;
+           (byte >= 'A' && byte <= 'Z') ||
+           std::string_view("+-._").find(byte) != std::string_view::npos;
 }
 
 /// The word around the byte where the library stopped.
@@ -102,8 +104,10 @@ Problem syntax_problem(std::string_view text, std::uint32_t document, std::size_
         return {place, "the document is empty", "a scenario is a JSON object: { ... }", ""};
     }
     if (says("UTF-8")) {
-        return {{document, place.offset, 1}, "this text is not valid UTF-8",
-                "save the file in UTF-8", ""};
+        return {{document, place.offset, 1},
+                "this text is not valid UTF-8",
+                "save the file in UTF-8",
+                ""};
     }
     if (says("missing closing quote") || says("control character U+000A")) {
         return {{document, place.offset, 1}, "this text has no closing quote", "", ""};
@@ -121,12 +125,11 @@ Problem syntax_problem(std::string_view text, std::uint32_t document, std::size_
         return {place, "a comma must be followed by another item",
                 "remove the comma before " + std::string(word), ""};
     }
-    if (word == "'") return {place, "unexpected '", "texts stand in double quotes", ""};
     const std::string_view expected = between(library_says, "; expected ", "\n");
     std::string message = "unexpected " + std::string(word);
     if (!expected.empty()) message += ", expected " + std::string(expected);
-    return {place, message,
-            says("object key") ? "keys stand in double quotes" : "", ""};
+    if (says("object key")) return {place, message, "keys stand in double quotes", ""};
+    return {place, message, says("invalid literal") ? "texts stand in double quotes" : "", ""};
 }
 
 /// Builds the Value from the events of the parser.
@@ -139,14 +142,18 @@ public:
 
     bool null() override { return add(Value()); }
     bool boolean(bool truth) override { return add(Value(truth)); }
-    bool number_integer(number_integer_t number) override { return add(Value(std::int64_t{number})); }
+    bool number_integer(number_integer_t number) override {
+        return add(Value(std::int64_t{number}));
+    }
     bool number_unsigned(number_unsigned_t number) override {
         if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
             return add(Value(static_cast<double>(number)));
         }
         return add(Value(static_cast<std::int64_t>(number)));
     }
-    bool number_float(number_float_t number, const string_t&) override { return add(Value(number)); }
+    bool number_float(number_float_t number, const string_t&) override {
+        return add(Value(number));
+    }
     bool string(string_t& text) override { return add(Value(std::move(text))); }
     bool binary(binary_t&) override { return false; }
 
@@ -266,8 +273,8 @@ Value read_json(Sources& sources, std::string name, std::string text, Problems& 
     const std::uint32_t document = sources.add(std::move(name), std::move(text));
     const std::string& kept = sources.text(document);
     Builder builder(kept, document, problems);
-    const bool whole = Json::sax_parse(kept.begin(), kept.end(), &builder,
-                                       Json::input_format_t::json, true, true);
+    const bool whole =
+        Json::sax_parse(kept.begin(), kept.end(), &builder, Json::input_format_t::json, true, true);
     return whole ? builder.take() : Value();
 }
 

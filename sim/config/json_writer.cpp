@@ -36,8 +36,12 @@ void write_text(std::string_view text, std::string& out) {
 
 void write_scalar(const Value& value, std::string& out) {
     switch (value.kind()) {
-        case Value::Kind::boolean: out += value.truth() ? "true" : "false"; return;
-        case Value::Kind::text: write_text(value.text(), out); return;
+        case Value::Kind::boolean:
+            out += value.truth() ? "true" : "false";
+            return;
+        case Value::Kind::text:
+            write_text(value.text(), out);
+            return;
         case Value::Kind::number:
             if (const auto whole = value.whole_number()) {
                 out += to_text(*whole);
@@ -45,7 +49,9 @@ void write_scalar(const Value& value, std::string& out) {
                 out += std::isfinite(value.number()) ? to_text(value.number()) : "null";
             }
             return;
-        default: out += "null"; return;
+        default:
+            out += "null";
+            return;
     }
 }
 

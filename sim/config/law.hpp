@@ -2,8 +2,8 @@
 
 // A law of chance as a parameter: "lognormal(mean=4ms, cv=0.7)", or "4ms" for what is always the
 // same. The laws are a family like any other: each is a described struct in law.cpp, so their
-// arguments are checked, documented and echoed like every parameter. Durations are drawn in seconds,
-// bytes and plain numbers as they are.
+// arguments are checked, documented and echoed like every parameter. Durations are drawn in
+// seconds, bytes and plain numbers as they are.
 
 #include "sim/config/families.hpp"
 #include "sim/config/units.hpp"

@@ -53,9 +53,7 @@ struct Uniform {
                {.minimum = 0, .required = true, .position = 2});
         fields.rule(minimum <= maximum, "max", "must be at least \"min\"");
     }
-    Made make(const Making&) const {
-        return Distribution::uniform(plain(minimum), plain(maximum));
-    }
+    Made make(const Making&) const { return Distribution::uniform(plain(minimum), plain(maximum)); }
 };
 
 template <class Quantity>
@@ -76,8 +74,7 @@ struct Erlang {
     void describe(Fields& fields) {
         fields("k", phases, "The number of exponential phases in a row.",
                {.minimum = 1, .maximum = 10000, .required = true, .position = 1});
-        fields("mean", mean, "The mean of the sum.",
-               {.above = 0, .required = true, .position = 2});
+        fields("mean", mean, "The mean of the sum.", {.above = 0, .required = true, .position = 2});
     }
     Made make(const Making&) const {
         return Distribution::erlang(static_cast<int>(phases), plain(mean));
@@ -206,8 +203,7 @@ struct BoundedPareto {
     void describe(Fields& fields) {
         fields("min", minimum, "The smallest value.",
                {.above = 0, .required = true, .position = 1});
-        fields("max", maximum, "The largest value.",
-               {.above = 0, .required = true, .position = 2});
+        fields("max", maximum, "The largest value.", {.above = 0, .required = true, .position = 2});
         fields("alpha", alpha, "How fast the tail falls between them.",
                {.minimum = 0.1, .maximum = 100, .required = true, .position = 3});
         fields.rule(minimum < maximum, "max", "must be more than \"min\"");
@@ -240,9 +236,9 @@ struct Quantiles {
                {.minimum = 0});
         const auto points = known_points();
         fields.rule(points.size() > 1, "", "needs at least one quantile");
-        const bool rises = std::is_sorted(
-            points.begin(), points.end(),
-            [](const auto& a, const auto& b) { return a.value < b.value; });
+        const bool rises =
+            std::is_sorted(points.begin(), points.end(),
+                           [](const auto& a, const auto& b) { return a.value < b.value; });
         fields.rule(rises, "", "has quantiles that fall: a higher one cannot be less");
     }
 
@@ -356,8 +352,7 @@ struct Samples {
     }
 
     Made make(const Making& making) const {
-        const std::optional<std::string> text =
-            making.open ? making.open(file.path) : std::nullopt;
+        const std::optional<std::string> text = making.open ? making.open(file.path) : std::nullopt;
         if (!text) {
             making.problems.add(file.place, "cannot read the file " + in_quotes(file.path));
             return std::nullopt;

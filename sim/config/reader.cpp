@@ -110,7 +110,8 @@ private:
         }
     }
     void into(const Target& target, BitRate* rate) {
-        if (const auto value = quantity(target, Dimension::bit_rate)) rate->bits_per_second = *value;
+        if (const auto value = quantity(target, Dimension::bit_rate))
+            rate->bits_per_second = *value;
     }
 
     void into(const Target& target, std::string* text) {
@@ -167,7 +168,8 @@ private:
         while (slot.size(slot.list) > 0) slot.remove_last(slot.list);
         std::size_t index = 0;
         for (const Value& item : target.value.items()) {
-            const std::string subject = "item " + std::to_string(index + 1) + " of " + target.subject;
+            const std::string subject =
+                "item " + std::to_string(index + 1) + " of " + target.subject;
             read({item, joined(target.path, std::to_string(index)), subject, target.options},
                  slot.append(slot.list));
             ++index;
@@ -261,8 +263,8 @@ protected:
             known_.push_back(key);
             const Value* positional = target_.value.find(key);
             if (positional && value) {
-                reading_.problems.add({positional->place(),
-                                       in_quotes(field.name) + " is given twice", "", path});
+                reading_.problems.add(
+                    {positional->place(), in_quotes(field.name) + " is given twice", "", path});
             }
             if (!value) value = positional;
         }
@@ -283,10 +285,10 @@ private:
             if (known || member.key == "type" || is_free(member)) continue;
             const std::string path = joined(target_.path, member.key);
             if (member.key.front() == '#') {
-                reading_.problems.add({member.value.place(),
-                                       target_.subject + " has no argument number " +
-                                           member.key.substr(1),
-                                       suggestion("", names), path});
+                reading_.problems.add(
+                    {member.value.place(),
+                     target_.subject + " has no argument number " + member.key.substr(1),
+                     suggestion("", names), path});
             } else {
                 reading_.problems.add({member.key_place, "unknown key " + in_quotes(member.key),
                                        suggestion(member.key, names), path});
@@ -303,7 +305,8 @@ private:
         }
         if (const auto* record = std::get_if<RecordSlot>(&slot.type)) {
             const Value nothing = Value::object().at(target_.value.place());
-            SlotReader(reading_).record({nothing, path, in_quotes(field.name), no_options}, *record);
+            SlotReader(reading_).record({nothing, path, in_quotes(field.name), no_options},
+                                        *record);
             return;
         }
         assume(field, slot, path);
@@ -317,8 +320,8 @@ private:
         if (empty && field.options.source.empty()) return;
         std::string text = value.is_text() ? value.text() : compact_json(value);
         if (empty) text = "none";
-        reading_.assumptions.push_back({path, std::move(text), std::string(field.doc),
-                                        std::string(field.options.source)});
+        reading_.assumptions.push_back(
+            {path, std::move(text), std::string(field.doc), std::string(field.options.source)});
     }
 
     const Target& target_;
@@ -374,12 +377,14 @@ void SlotReader::choice(const Target& target, const Family& family, Chosen& chos
     }
     const Value* type = object->find("type");
     if (!type || !type->is_text()) {
-        const std::string said = family.tag == Tag::type ? " needs \"type\"" : " is no " + noun_of(family);
+        const std::string said =
+            family.tag == Tag::type ? " needs \"type\"" : " is no " + noun_of(family);
         return problem(target, target.subject + said, suggestion("", family.words()));
     }
     const Alternative* alternative = family.find(type->text());
     if (!alternative) {
-        reading_.problems.add({type->place(), "there is no " + noun_of(family) + " " + in_quotes(type->text()),
+        reading_.problems.add({type->place(),
+                               "there is no " + noun_of(family) + " " + in_quotes(type->text()),
                                suggestion(type->text(), family.words()), target.path});
         return;
     }

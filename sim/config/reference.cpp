@@ -124,11 +124,12 @@ std::string cell(std::string_view text) {
 std::string in_backticks(std::string_view text) { return "`" + cell(text) + "`"; }
 
 std::string table_of(const std::vector<FieldReference>& fields) {
-    std::string out = "| field | type | default | limits | meaning | source of the default |\n"
-                      "| --- | --- | --- | --- | --- | --- |\n";
+    std::string out =
+        "| field | type | default | limits | meaning | source of the default |\n"
+        "| --- | --- | --- | --- | --- | --- |\n";
     for (const FieldReference& field : fields) {
-        const bool plain = field.initial.empty() || field.initial == "required" ||
-                           field.initial == "none";
+        const bool plain =
+            field.initial.empty() || field.initial == "required" || field.initial == "none";
         out += "| " + in_backticks(field.name) + " | " + cell(field.type) + " | " +
                (plain ? field.initial : in_backticks(field.initial)) + " | " + cell(field.limits) +
                " | " + cell(field.doc) + " | " + cell(field.source) + " |\n";

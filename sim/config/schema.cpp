@@ -210,8 +210,8 @@ Value family_schema(const Family& family, std::vector<Value> also) {
 }  // namespace
 
 Value schema_of_slot(const Slot& root, const Families& families, std::string_view title) {
-    Value schema = Value::object(
-        {{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", title}});
+    Value schema =
+        Value::object({{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", title}});
     const Value body = schema_of_member(root, {});
     for (const Value::Member& member : body.members()) schema.put(member.key, member.value);
     Value definitions = Value::object();

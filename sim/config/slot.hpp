@@ -1,8 +1,9 @@
 #pragma once
 
-// A slot is one place in a parameter struct, with its type made visible to code that is no template.
-// The set of types is closed: whoever visits slots (the reader, the echo, the schema ...) handles each
-// of them, and the compiler says so when one is missing. A slot is valid while the struct stands still.
+// A slot is one place in a parameter struct, with its type made visible to code that is no
+// template. The set of types is closed: whoever visits slots (the reader, the echo, the schema ...)
+// handles each of them, and the compiler says so when one is missing. A slot is valid while the
+// struct stands still.
 
 #include "sim/config/law.hpp"
 #include "sim/config/reference_names.hpp"
@@ -81,10 +82,10 @@ struct ChoiceSlot {
 };
 
 struct Slot {
-    using Type = std::variant<bool*, std::int64_t*, double*, Share*, Duration*, Rate*, Bytes*,
-                              BitRate*, std::string*, ComponentName*, OperationName*, FileName*,
-                              LawSlot, WordSlot, OptionalSlot, ListSlot, NamedSlot, RecordSlot,
-                              ChoiceSlot>;
+    using Type =
+        std::variant<bool*, std::int64_t*, double*, Share*, Duration*, Rate*, Bytes*, BitRate*,
+                     std::string*, ComponentName*, OperationName*, FileName*, LawSlot, WordSlot,
+                     OptionalSlot, ListSlot, NamedSlot, RecordSlot, ChoiceSlot>;
     Type type;
 };
 

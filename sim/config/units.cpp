@@ -41,27 +41,23 @@ constexpr Unit durations[] = {
     {"d", 9, 86400},
 };
 constexpr Unit rates[] = {
-    {"/d", 0, 1, 86400}, {"/h", 0, 1, 3600},           {"/min", 0, 1, 60},
-    {"k/h", 3, 1, 3600, true}, {"k/min", 3, 1, 60, true}, {"M/h", 6, 1, 3600, true},
-    {"M/min", 6, 1, 60, true}, {"/s"},                    {"k/s", 3, 1, 1, true},
-    {"M/s", 6, 1, 1, true},
+    {"/d", 0, 1, 86400},       {"/h", 0, 1, 3600},
+    {"/min", 0, 1, 60},        {"k/h", 3, 1, 3600, true},
+    {"k/min", 3, 1, 60, true}, {"M/h", 6, 1, 3600, true},
+    {"M/min", 6, 1, 60, true}, {"/s"},
+    {"k/s", 3, 1, 1, true},    {"M/s", 6, 1, 1, true},
 };
 constexpr double kibi = 1024;
 constexpr Unit sizes[] = {
-    {"B"},
-    {"kB", 3, 1, 1, true},
-    {"KB", 3},
-    {"KiB", 0, kibi},
-    {"MB", 6},
-    {"MiB", 0, kibi* kibi},
-    {"GB", 9},
-    {"GiB", 0, kibi* kibi* kibi},
-    {"TB", 12},
-    {"TiB", 0, kibi* kibi* kibi* kibi},
+    {"B"},      {"kB", 3, 1, 1, true},
+    {"KB", 3},  {"KiB", 0, kibi},
+    {"MB", 6},  {"MiB", 0, kibi* kibi},
+    {"GB", 9},  {"GiB", 0, kibi* kibi* kibi},
+    {"TB", 12}, {"TiB", 0, kibi* kibi* kibi* kibi},
 };
 constexpr Unit bit_rates[] = {
-    {"bit/s"},           {"bps", 0, 1, 1, true},  {"kbit/s", 3}, {"kbps", 3, 1, 1, true},
-    {"Mbit/s", 6},       {"Mbps", 6, 1, 1, true}, {"Gbit/s", 9}, {"Gbps", 9, 1, 1, true},
+    {"bit/s"},      {"bps", 0, 1, 1, true},  {"kbit/s", 3}, {"kbps", 3, 1, 1, true},
+    {"Mbit/s", 6},  {"Mbps", 6, 1, 1, true}, {"Gbit/s", 9}, {"Gbps", 9, 1, 1, true},
     {"Tbit/s", 12},
 };
 constexpr Unit shares[] = {{"%", -2}};
@@ -70,8 +66,8 @@ struct Facts {
     std::string_view name;  ///< "a duration"
     std::span<const Unit> units;
     std::string_view zero;
-    std::string_view likely;          ///< what a bare number probably lacks
-    std::string_view perhaps;         ///< or this
+    std::string_view likely;   ///< what a bare number probably lacks
+    std::string_view perhaps;  ///< or this
     double largest;
     std::string_view largest_text;
 };
@@ -146,9 +142,8 @@ std::string units_cure(Dimension dimension) {
 }
 
 ParsedQuantity unknown_unit(std::string_view text, std::string_view suffix, Dimension dimension) {
-    const std::string said =
-        "is " + quote(text) + ", but " + quote(suffix) + " is no unit of " +
-        std::string(facts_of(dimension).name);
+    const std::string said = "is " + quote(text) + ", but " + quote(suffix) + " is no unit of " +
+                             std::string(facts_of(dimension).name);
     if (dimension == Dimension::duration && suffix == "m") {
         return wrong(said, "minutes are \"min\", milliseconds are \"ms\"");
     }
@@ -159,7 +154,7 @@ ParsedQuantity unknown_unit(std::string_view text, std::string_view suffix, Dime
 ParsedQuantity settled(std::string_view text, double value, Dimension dimension) {
     const Facts& facts = facts_of(dimension);
     const double exact = value;
-    if (dimension == Dimension::duration) value = std::floor(value + 0.5);
+    if (dimension == Dimension::duration) value = std::round(value);
     if (dimension == Dimension::duration && value == 0 && exact > 0) {
         return wrong("is " + quote(text) + ", which is less than 1ns");
     }
@@ -167,7 +162,8 @@ ParsedQuantity settled(std::string_view text, double value, Dimension dimension)
         return wrong("is " + quote(text) + ", which is not a whole number of bytes");
     }
     if (!(value <= facts.largest)) {
-        return wrong("is " + quote(text) + ", which is more than " + std::string(facts.largest_text));
+        return wrong("is " + quote(text) + ", which is more than " +
+                     std::string(facts.largest_text));
     }
     return {value, "", ""};
 }

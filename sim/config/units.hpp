@@ -1,8 +1,8 @@
 #pragma once
 
 // Quantities with their units, from text and back. A unit is mandatory, because a bare 5 that meant
-// milliseconds is the classic mistake of load tests; only 0 needs none. One table of suffixes serves
-// the parser, the messages and the patterns of the JSON Schema.
+// milliseconds is the classic mistake of load tests; only 0 needs none. One table of suffixes
+// serves the parser, the messages and the patterns of the JSON Schema.
 
 #include "sim/core/time.hpp"
 

@@ -44,6 +44,21 @@ const Value* child(const Value& value, std::string_view step) {
 
 }  // namespace
 
+Value::Value() = default;
+Value::Value(bool truth) : content_(truth) {}
+Value::Value(int number) : content_(std::int64_t{number}) {}
+Value::Value(std::int64_t number) : content_(number) {}
+Value::Value(double number) : content_(number) {}
+Value::Value(const char* text) : content_(std::string(text)) {}
+Value::Value(std::string_view text) : content_(std::string(text)) {}
+Value::Value(std::string text) : content_(std::move(text)) {}
+
+Value::Value(const Value& other) = default;
+Value::Value(Value&& other) noexcept = default;
+Value& Value::operator=(const Value& other) = default;
+Value& Value::operator=(Value&& other) noexcept = default;
+Value::~Value() = default;
+
 Value Value::array(std::vector<Value> items) {
     Value value;
     value.content_ = std::move(items);
@@ -58,7 +73,8 @@ Value Value::object(std::initializer_list<std::pair<std::string_view, Value>> me
 }
 
 double Value::number() const {
-    if (const auto* whole = std::get_if<std::int64_t>(&content_)) return static_cast<double>(*whole);
+    if (const auto* whole = std::get_if<std::int64_t>(&content_))
+        return static_cast<double>(*whole);
     return std::get<double>(content_);
 }
 
@@ -130,8 +146,8 @@ void Value::set_path(std::string_view path, Value value, Problems& problems) {
             const std::string size =
                 target->is_array() ? " of " + std::to_string(target->items().size()) : "";
             problems.add({place,
-                          "cannot set " + in_quotes(path) + ": " + in_quotes(step) + " would be inside " +
-                              std::string(article_and_kind(*target)) + size,
+                          "cannot set " + in_quotes(path) + ": " + in_quotes(step) +
+                              " would be inside " + std::string(article_and_kind(*target)) + size,
                           "", std::string(path)});
             return;
         }
@@ -160,12 +176,18 @@ bool Value::operator==(const Value& other) const {
 
 std::string_view article_and_kind(const Value& value) {
     switch (value.kind()) {
-        case Value::Kind::null: return "null";
-        case Value::Kind::boolean: return value.truth() ? "true" : "false";
-        case Value::Kind::number: return "a number";
-        case Value::Kind::text: return "a text";
-        case Value::Kind::array: return "a list";
-        case Value::Kind::object: return "an object";
+        case Value::Kind::null:
+            return "null";
+        case Value::Kind::boolean:
+            return value.truth() ? "true" : "false";
+        case Value::Kind::number:
+            return "a number";
+        case Value::Kind::text:
+            return "a text";
+        case Value::Kind::array:
+            return "a list";
+        case Value::Kind::object:
+            return "an object";
     }
     return "";
 }

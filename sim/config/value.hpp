@@ -1,7 +1,8 @@
 #pragma once
 
 // A parsed document: null, bool, number, text, array or object. Members keep their order, and every
-// value and key knows its place. A Value is a value: it copies deeply and compares by content alone.
+// value and key knows its place. A Value is a value: it copies deeply and compares by content
+// alone.
 
 #include "sim/config/place.hpp"
 
@@ -23,14 +24,20 @@ public:
     enum class Kind { null, boolean, number, text, array, object };
     struct Member;
 
-    Value() = default;
-    Value(bool truth) : content_(truth) {}
-    Value(int number) : content_(std::int64_t{number}) {}
-    Value(std::int64_t number) : content_(number) {}
-    Value(double number) : content_(number) {}
-    Value(const char* text) : content_(std::string(text)) {}
-    Value(std::string_view text) : content_(std::string(text)) {}
-    Value(std::string text) : content_(std::move(text)) {}
+    Value();
+    Value(bool truth);
+    Value(int number);
+    Value(std::int64_t number);
+    Value(double number);
+    Value(const char* text);
+    Value(std::string_view text);
+    Value(std::string text);
+
+    Value(const Value& other);
+    Value(Value&& other) noexcept;
+    Value& operator=(const Value& other);
+    Value& operator=(Value&& other) noexcept;
+    ~Value();
 
     static Value array(std::vector<Value> items = {});
     static Value object(std::initializer_list<std::pair<std::string_view, Value>> members = {});

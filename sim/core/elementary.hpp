@@ -18,10 +18,10 @@ static_assert(std::numeric_limits<double>::is_iec559 && FLT_EVAL_METHOD == 0,
               "the same bits everywhere need IEEE doubles without excess precision");
 
 /// Natural logarithm; within 2 ulp. -infinity at 0, NaN below.
-double log(double x);
+inline double log(double x);
 
 /// e to the power x; within 1.1 ulp. Overflows to infinity, underflows by way of subnormals to 0.
-double exp(double x);
+inline double exp(double x);
 
 /// log(1 + x), within 4 ulp however small x is. -infinity at -1, NaN below.
 double log1p(double x);
@@ -41,8 +41,8 @@ double normal_quantile(double p);
 /// series (Abramowitz & Stegun 6.1.41) after a shift to x >= 10.
 double log_gamma(double x);
 
-// What follows is how: a table lookup brings the argument within 1/256 of where the Taylor series
-// converges in seven terms. The compiler computes the tables (elementary.cpp).
+// What follows is how: a table brings the argument so near to where the function is known that a
+// few terms of its Taylor series do the rest. The compiler computes the tables (elementary.cpp).
 
 inline constexpr double ln2_high = 0x1.62e42fefa3800p-1;  // 42 bits: times an exponent it is exact
 inline constexpr double ln2_low = 0x1.ef35793c76730p-45;
@@ -100,7 +100,7 @@ inline Exponential split_exponential(double x) {
     constexpr double rounding = 0x1.8p52;
     constexpr double steps_per_unit = 0x1.71547652b82fep7;  // 128 / ln 2
 
-    // x = n ln 2 / 128 + r with |r| <= ln 2 / 256; n ln2_high is exact below 2^11 * 128.
+    // x = n ln 2 / 128 + r with |r| <= ln 2 / 256; n step_high is exact: 18 and 32 bits.
     constexpr double step_high = 0x1.62e42fee00000p-8;
     constexpr double step_low = 0x1.a39ef35793c76p-40;
     const double shifted = x * steps_per_unit + rounding;

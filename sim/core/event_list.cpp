@@ -110,18 +110,19 @@ void EventList::split_lowest() {
     ends_[layer_count_ - 1] = pivot;
 }
 
-/// The median of three keys drawn at random.
+/// The median of three keys drawn at random: by 21 bits each of one step of Marsaglia's xorshift.
 std::int64_t EventList::pivot_of(const Layer& layer) {
-    const auto draw = [&] {
-        chance_ ^= chance_ << 13;
-        chance_ ^= chance_ >> 7;
-        chance_ ^= chance_ << 17;
-        const std::uint64_t index = ((chance_ >> 32) * layer.size()) >> 32;
-        return layer.keys().times[index];
+    constexpr int bits = 21;
+    chance_ ^= chance_ << 13;
+    chance_ ^= chance_ >> 7;
+    chance_ ^= chance_ << 17;
+    const auto draw = [&](int shift) {
+        const std::uint64_t fraction = (chance_ >> shift) & ((1U << bits) - 1);
+        return layer.keys().times[fraction * layer.size() >> bits];
     };
-    const std::int64_t a = draw();
-    const std::int64_t b = draw();
-    const std::int64_t c = draw();
+    const std::int64_t a = draw(0);
+    const std::int64_t b = draw(bits);
+    const std::int64_t c = draw(2 * bits);
     return std::max(std::min(a, b), std::min(std::max(a, b), c));
 }
 
@@ -159,7 +160,7 @@ void EventList::reserve(Layer& layer, std::uint32_t more) {
     const std::uint32_t capacity = std::max({needed, 2 * (kept + layer.size()), least_capacity});
     const std::size_t column = capacity + EventListPath::slack;
     auto* times = static_cast<std::int64_t*>(
-        ::operator new(2 * column * sizeof(std::int64_t), std::align_val_t{64}));
+        ::operator new (2 * column * sizeof(std::int64_t), std::align_val_t{64}));
     std::int64_t* tails = times + column;
     std::copy_n(layer.keys().times, layer.size(), times + kept);
     std::copy_n(layer.keys().tails, layer.size(), tails + kept);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "sim/core/event_key.hpp"
+#include "sim/core/event_list_path.hpp"
+
 #include <array>
 #include <bit>
 #include <cassert>
@@ -8,9 +11,6 @@
 #include <limits>
 #include <memory>
 #include <new>
-
-#include "sim/core/event_key.hpp"
-#include "sim/core/event_list_path.hpp"
 
 namespace prodsim {
 
@@ -39,13 +39,7 @@ public:
     EventList& operator=(const EventList&) = delete;
 
     bool empty() const { return near_.count == 0; }
-
-    /// Adds up the layers: cheap enough to ask now and then, not for every event.
-    std::size_t size() const {
-        std::size_t keys = near_.count;
-        for (std::uint32_t i = 0; i < layer_count_; ++i) keys += layers_[i].size();
-        return keys;
-    }
+    std::size_t size() const { return size_; }
 
     std::int64_t next_time() const {
         assert(!empty());
@@ -62,6 +56,7 @@ public:
         } else {
             make_room_for(key);
         }
+        ++size_;
     }
 
     EventKey pop() {
@@ -69,6 +64,7 @@ public:
         const std::uint32_t last = --near_.count;
         const EventKey key = key_of(near_.times[last], near_.tails[last]);
         last_popped_ = key.time;
+        --size_;
         if (last == 0) refill();
         return key;
     }
@@ -79,9 +75,11 @@ public:
         const std::uint32_t before = near_.count;
         near_.count = keep({near_.times.data(), near_.tails.data()}, before, alive);
         for (std::uint32_t i = near_.count; i < before; ++i) near_.times[i] = 0;
+        size_ = near_.count;
         for (std::uint32_t i = 0; i < layer_count_; ++i) {
             Layer& layer = layers_[i];
             layer.end = layer.begin + keep(layer.keys(), layer.size(), alive);
+            size_ += layer.size();
         }
         if (empty()) refill();
     }
@@ -98,7 +96,7 @@ private:
 
     struct Free {
         void operator()(std::int64_t* words) const {
-            ::operator delete(words, std::align_val_t{64});
+            ::operator delete (words, std::align_val_t{64});
         }
     };
 
@@ -161,6 +159,7 @@ private:
     const EventListPath path_;
     NearList near_;
     std::uint32_t layer_count_ = 0;
+    std::size_t size_ = 0;
     std::int64_t last_popped_ = 0;
     std::uint64_t chance_ = 0x9e3779b97f4a7c15;  // picks pivots: it moves the cost, never the order
     alignas(64) std::array<std::int64_t, most_layers + 1> ends_{};

@@ -2,11 +2,12 @@
 // use it, so the file compiles in the baseline build, and to nothing on other processors.
 #ifdef __x86_64__
 
+#include "sim/core/event_list_path.hpp"
+
 #include <immintrin.h>
 
 #include <algorithm>
-
-#include "sim/core/event_list_path.hpp"
+#include <limits>
 
 namespace prodsim {
 
@@ -64,8 +65,8 @@ constexpr Permutations to_front;
 
 /// The number of lanes counted, when each counted lane has been decremented.
 [[gnu::target("avx2")]] inline std::uint32_t counted(Vector negative) {
-    const __m128i halves = _mm_add_epi64(_mm256_castsi256_si128(negative),
-                                         _mm256_extracti128_si256(negative, 1));
+    const __m128i halves =
+        _mm_add_epi64(_mm256_castsi256_si128(negative), _mm256_extracti128_si256(negative, 1));
     const __m128i sum = _mm_add_epi64(halves, _mm_unpackhi_epi64(halves, halves));
     return static_cast<std::uint32_t>(-_mm_cvtsi128_si32(sum));
 }
@@ -135,7 +136,8 @@ template <std::uint32_t vectors>
     Vector times[vectors];
     for (std::uint32_t v = 0; v < vectors; ++v) {
         const Vector end = _mm256_set1_epi64x(static_cast<std::int64_t>(count) - v * 4);
-        times[v] = _mm256_blendv_epi8(none, load(keys.times + v * 4), _mm256_cmpgt_epi64(end, lane));
+        const Vector present = _mm256_cmpgt_epi64(end, lane);
+        times[v] = _mm256_blendv_epi8(none, load(keys.times + v * 4), present);
     }
 #pragma GCC unroll 8
     for (std::uint32_t own = 0; own < vectors; ++own) {

@@ -8,9 +8,10 @@
 #include <immintrin.h>
 #pragma GCC diagnostic pop
 
-#include <algorithm>
-
 #include "sim/core/event_list_path.hpp"
+
+#include <algorithm>
+#include <limits>
 
 namespace prodsim {
 

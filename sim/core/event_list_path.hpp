@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 
 namespace prodsim {
 
@@ -25,7 +24,7 @@ struct KeyColumns {
 };
 
 /// The keys due next, latest first, so that the next one stands at the end and leaves by counting
-/// down. Lanes at and behind `count` hold times that have passed: an insertion may shift them about.
+/// down. Lanes at and behind `count` hold times that have passed: an insertion may shift them.
 struct NearList {
     static constexpr std::uint32_t capacity = 64;
 
@@ -53,7 +52,8 @@ struct EventListPath {
 
     /// Moves the keys below `pivot` to `low`, closes the gaps they leave and answers how many they
     /// are. Both parts keep their order.
-    std::uint32_t (*split)(KeyColumns keys, std::uint32_t count, std::int64_t pivot, KeyColumns low);
+    std::uint32_t (*split)(KeyColumns keys, std::uint32_t count, std::int64_t pivot,
+                           KeyColumns low);
 
     /// Fills the empty near list with 1 to `sort_limit` keys, given in order of arrival.
     void (*sort)(KeyColumns keys, std::uint32_t count, NearList& near);

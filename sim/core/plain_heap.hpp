@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sim/core/event_key.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
@@ -7,8 +9,6 @@
 #include <tuple>
 #include <utility>
 #include <vector>
-
-#include "sim/core/event_key.hpp"
 
 namespace prodsim {
 

@@ -2,8 +2,9 @@
 
 // Chance as a pure function: what is drawn depends on (seed, replication, stream name, key) and on
 // nothing else, so one more component or another queueing order changes nobody else's numbers.
-// Keys may be as regular as 0, 1, 2 or as irregular as a hash. Any two of n sequences under hashed
-// keys overlap with probability near n^2 / 2^64: one in two thousand for 10^8 requests.
+// Keys may be as regular as 0, 1, 2 or as irregular as a hash. Of n sequences of m draws under
+// hashed keys some two overlap with probability near n^2 m / 2^64: one in 200 for 10^8 requests of
+// 10 draws, and then two requests share a number.
 
 #include <bit>
 #include <cstdint>

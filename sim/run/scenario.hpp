@@ -166,6 +166,10 @@ public:
     std::unique_ptr<World> world(std::uint64_t seed, std::uint64_t replication) const;
 
 private:
+    static std::unique_ptr<const Scenario> make(Value value, const std::string& path,
+                                                const Catalogue& catalogue,
+                                                const Sources& sources, Problems& problems);
+
     explicit Scenario(const Catalogue& catalogue) : catalogue_(catalogue) {}
 
     const Catalogue& catalogue_;

@@ -33,6 +33,11 @@ Histogram& Meters::histogram(std::string_view owner, std::string_view name, std:
 
 StayBook& Meters::stays(const Level& level) { return stays_[&level]; }
 
+WorkBook& Meters::work(std::string_view owner) {
+    const auto found = work_.find(owner);
+    return found != work_.end() ? found->second : work_[std::string(owner)];
+}
+
 void Meters::reset_window(Time now) {
     for (auto& [name, home] : counters_) home->meter.reset_window();
     for (auto& [name, home] : levels_) home->meter.reset_window(now);

@@ -39,6 +39,15 @@ private:
     Wide sum_ = 0;
 };
 
+/// Processor work of one component in nanoseconds at full speed: what was asked for by those who
+/// finished, and what the processors did. They must agree: the utilisation law.
+struct WorkBook {
+    double asked = 0;
+    double done = 0;
+    std::uint64_t pieces = 0;
+    std::int64_t unfinished = 0;
+};
+
 /// What one meter is.
 struct MeterName {
     std::string owner;  // the component, or "caller -> callee" for an edge
@@ -66,6 +75,8 @@ public:
     /// The exits that belong to a level; asking for it makes the level part of the audit.
     StayBook& stays(const Level& level);
 
+    WorkBook& work(std::string_view owner);
+
     /// Everything seen so far belongs to the warm-up.
     void reset_window(Time now);
 
@@ -83,6 +94,8 @@ public:
     const Shelf<Histogram>& histograms() const { return histograms_; }
     const std::map<const Level*, StayBook>& stay_books() const { return stays_; }
 
+    const std::map<std::string, WorkBook, std::less<>>& work_books() const { return work_; }
+
 private:
     Shelf<Counter> counters_;
     Shelf<Level> levels_;
@@ -91,6 +104,7 @@ private:
     std::deque<Named<Level>> level_homes_;
     std::deque<Named<Histogram>> histogram_homes_;
     std::map<const Level*, StayBook> stays_;
+    std::map<std::string, WorkBook, std::less<>> work_;
 };
 
 }  // namespace prodsim

@@ -11,7 +11,8 @@ CpuMeters::CpuMeters(Meters& meters, std::string_view owner)
     : runnable(meters.level(owner, "cpu.runnable", "On a core or wanting one.")),
       busy(meters.level(owner, "cpu.busy", "Cores in use, in thousandths of a core.")),
       tasks(meters.counter(owner, "cpu.tasks", "Pieces of processor work begun.")),
-      stays(meters.stays(runnable)) {}
+      stays(meters.stays(runnable)),
+      work(meters.work(owner)) {}
 
 Cpu::Cpu(Engine& engine, CpuMeters& meters, double cores, std::int64_t slots, Action finished)
     : engine_(engine), meters_(meters), finished_(finished), cores_(cores), slots_(slots) {
@@ -24,6 +25,7 @@ void Cpu::run(CpuTask& task, Duration demand) {
     task.place = none;
     meters_.tasks.add();
     meters_.runnable.add(1, engine_.now());
+    ++meters_.work.unfinished;
     if (!has_room()) {
         task.next = nullptr;
         (line_tail_ == nullptr ? line_head_ : line_tail_->next) = &task;
@@ -48,7 +50,9 @@ void Cpu::advance() {
     if (heap_.empty()) {
         attained_ = 0;  // nobody remembers it: keep it small, and so exact
     } else if (now > updated_) {
-        attained_ += rate_ * static_cast<double>((now - updated_).count());
+        const double gain = rate_ * static_cast<double>((now - updated_).count());
+        attained_ += gain;
+        meters_.work.done += gain * static_cast<double>(heap_.size());
     }
     updated_ = now;
 }
@@ -90,8 +94,8 @@ void Cpu::expire() {
     finishing_ = true;
     while (!heap_.empty() && heap_.front().due <= attained_) {
         CpuTask& task = pop_earliest();
-        meters_.runnable.add(-1, engine_.now());
-        meters_.stays.add(engine_.now() - task.since);
+        gone(task);
+        meters_.work.asked += task.demand;
         take_from_line();
         finished_(reinterpret_cast<std::uint64_t>(&task));
     }
@@ -108,9 +112,15 @@ void Cpu::take_from_line() {
     }
 }
 
-void Cpu::stop(CpuTask& task) {
+void Cpu::gone(const CpuTask& task) {
     meters_.runnable.add(-1, engine_.now());
     meters_.stays.add(engine_.now() - task.since);
+    ++meters_.work.pieces;
+    --meters_.work.unfinished;
+}
+
+void Cpu::stop(CpuTask& task) {
+    gone(task);
     if (task.place == none) {
         CpuTask* before = nullptr;
         for (CpuTask* it = line_head_; it != &task; it = it->next) before = it;
@@ -119,6 +129,7 @@ void Cpu::stop(CpuTask& task) {
         return;
     }
     advance();
+    meters_.work.asked += task.demand - (task.due - attained_);
     const std::size_t place = task.place;
     const Running last = heap_.back();
     heap_.pop_back();

@@ -28,6 +28,7 @@ struct CpuMeters {
     Level& busy;       // cores in use, in thousandths of a core
     Counter& tasks;
     StayBook& stays;   // of `runnable`
+    WorkBook& work;
 };
 
 /// Cores at a speed, shared by at most `slots` tasks at once; the others wait their turn. Without
@@ -63,6 +64,7 @@ private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};
 
     void begin(CpuTask& task);
+    void gone(const CpuTask& task);
     void advance();
     void changed();
     void expire();

@@ -3,6 +3,9 @@
 // library's heap. Lists take turns in every round; the numbers are medians over the rounds, the
 // ratios medians of the ratios within a round.
 
+#include "sim/core/event_list.hpp"
+#include "sim/core/plain_heap.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -13,10 +16,8 @@
 #include <queue>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
-
-#include "sim/core/event_list.hpp"
-#include "sim/core/plain_heap.hpp"
 
 namespace prodsim {
 namespace {
@@ -50,7 +51,7 @@ private:
     std::uint64_t sequence_ = 0;
 };
 
-/// Exponential increments with a mean of one second, drawn ahead so that reading them costs nothing.
+/// Exponential increments with a mean of one second, drawn ahead: reading them costs nothing.
 const std::vector<std::int64_t>& increments() {
     static const std::vector<std::int64_t> drawn = [] {
         std::mt19937_64 generator{20240229};
@@ -107,7 +108,8 @@ std::vector<Contestant> contestants() {
                                std::pair{Isa::avx512, "EventList, AVX-512"}};
     for (const auto& [isa, name] : paths) {
         if (!available(isa)) continue;
-        all.push_back({name, [isa = isa](std::size_t n) { return ns_per_hold(EventList{isa}, n); }});
+        const auto run = [isa = isa](std::size_t n) { return ns_per_hold(EventList{isa}, n); };
+        all.push_back({name, run});
     }
     return all;
 }

@@ -1,9 +1,10 @@
 // Quantities and expressions: every unit, what is said when one is missing, and the shorthand.
 
+#include "sim/config/units.hpp"
+
 #include "sim/config/expression.hpp"
 #include "sim/config/json_reader.hpp"
 #include "sim/config/json_writer.hpp"
-#include "sim/config/units.hpp"
 #include "tests/catch.hpp"
 
 #include <cmath>
@@ -172,17 +173,19 @@ TEST_CASE("an expression is an object in short") {
 }
 
 TEST_CASE("what is wrong in an expression is shown inside it") {
-    CHECK(parsed("retry(3") == "error: this bracket is not closed\n"
-                               " --> a.json:1:8\n"
-                               "  |\n"
-                               "1 | [\"retry(3\"]\n"
-                               "  |        ^\n"
-                               "help: add a )\n");
-    CHECK(parsed("retry(3) twice") == "error: unexpected \"twice\"\n"
-                                      " --> a.json:1:12\n"
-                                      "  |\n"
-                                      "1 | [\"retry(3) twice\"]\n"
-                                      "  |            ^\n");
+    CHECK(parsed("retry(3") ==
+          "error: this bracket is not closed\n"
+          " --> a.json:1:8\n"
+          "  |\n"
+          "1 | [\"retry(3\"]\n"
+          "  |        ^\n"
+          "help: add a )\n");
+    CHECK(parsed("retry(3) twice") ==
+          "error: unexpected \"twice\"\n"
+          " --> a.json:1:12\n"
+          "  |\n"
+          "1 | [\"retry(3) twice\"]\n"
+          "  |            ^\n");
     CHECK_THAT(parsed("f(a=1, a=2)"), StartsWith("error: the argument \"a\" is here twice\n"));
     CHECK_THAT(parsed("f(1,)"), StartsWith("error: a value is missing\n --> a.json:1:7\n"));
     CHECK_THAT(parsed("f(1=2)"), StartsWith("error: \"1\" is no name of an argument\n"));

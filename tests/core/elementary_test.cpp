@@ -17,7 +17,6 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double smallest_subnormal = std::numeric_limits<double>::denorm_min();
 constexpr double smallest_normal = std::numeric_limits<double>::min();
 constexpr double largest = std::numeric_limits<double>::max();
-constexpr double ulp = std::numeric_limits<double>::epsilon();
 constexpr int arguments = 300'000;
 
 /// The error in units of the last place of the expected number.

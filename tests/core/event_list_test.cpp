@@ -3,13 +3,13 @@
 
 #include "sim/core/event_list.hpp"
 
-#include <array>
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "sim/core/plain_heap.hpp"
 #include "tests/catch.hpp"
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <vector>
 
 using namespace prodsim;
 
@@ -49,14 +49,22 @@ struct Delays {
 
     std::int64_t draw(std::int64_t now) {
         switch (pattern) {
-            case 0: return dice.below(second);                             // hardly any tie
-            case 1: return dice.below(1000);                               // some ties
-            case 2: return dice.below(4);                                  // nearly all tie
-            case 3: return 0;                                              // now, for ever
-            case 4: return 100 - now % 100;                                // the next tick
-            case 5: return dice.below(10) == 0 ? dice.below(second) : 0;   // bursts
-            case 6: return dice.below(5) * second;                         // few, far apart
-            default: return 1 + (dice.below(3) == 0 ? dice.below(50) : 7);  // a constant and jitter
+            case 0:
+                return dice.below(second);  // hardly any tie
+            case 1:
+                return dice.below(1000);  // some ties
+            case 2:
+                return dice.below(4);  // nearly all tie
+            case 3:
+                return 0;  // now, for ever
+            case 4:
+                return 100 - now % 100;  // the next tick
+            case 5:
+                return dice.below(10) == 0 ? dice.below(second) : 0;  // bursts
+            case 6:
+                return dice.below(5) * second;  // few, far apart
+            default:
+                return 1 + (dice.below(3) == 0 ? dice.below(50) : 7);  // a constant and jitter
         }
     }
 };

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace prodsim::tidy {
@@ -40,7 +41,7 @@ TEST_CASE("every source keeps the rules of style and of layers") {
 }
 
 TEST_CASE("the rules find the sources") {
-    REQUIRE(sources_in("sim/core").size() >= 1);
+    REQUIRE_FALSE(sources_in("sim/core").empty());
     REQUIRE(sources_in("tests/tidy").size() == 2);
 }
 

@@ -1,0 +1,289 @@
+// Nodes that take calls and hand each on to an instance of one component. Every node has its own
+// view of the instances behind it and forwards through the same policies as any caller: what a
+// balancer does is a chain, what it adds is a hop, a limit and something that can fail.
+//
+//     call ─▶ node ──connection──▶ latency ──▶ policies ──▶ target ──▶ reply, connection freed
+//               └─ all in use ▶ rejected_overload
+//
+// When the caller gives up, the node gives up on its own call at once.
+//
+// Simplifications: balancing is by request (layer 7), not by connection; the replies take no time
+// in the node; a node does not run out of processor, only of connections; health checks are a
+// controller of their own.
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+#include <vector>
+
+#include "sim/world/callees.hpp"
+#include "sim/world/station.hpp"
+
+namespace prodsim {
+namespace {
+
+/// Chooses one of the words of a field in a description whose type is private to its file.
+class Rewording final : public Fields {
+public:
+    Rewording(std::string_view field, std::string_view word) : field_(field), word_(word) {}
+
+private:
+    void visit(const Field& field, const Slot& slot) override {
+        const auto* worded = std::get_if<WordSlot>(&slot.type);
+        if (field.name != field_ || worded == nullptr) return;
+        for (const Word& word : worded->words) {
+            if (word.name == word_) worded->assign(worded->word, word.value);
+        }
+    }
+
+    std::string_view field_;
+    std::string_view word_;
+};
+
+Choice<PolicyFamily> round_robin(const Catalogue& catalogue) {
+    Choice<PolicyFamily> balance;
+    balance.chosen() = catalogue.default_balance();
+    Rewording in_turn("algorithm", "round_robin");
+    balance.chosen().describe(balance.chosen().parameters, in_turn);
+    return balance;
+}
+
+class LoadBalancer final : public Callee {
+public:
+    struct Parameters {
+        std::int64_t instances = 1;
+        std::vector<std::string> zones;
+        ComponentName target;
+        std::vector<Choice<PolicyFamily>> policy;
+        Law<Duration> latency = "0s";
+        std::int64_t connections = 16384;
+
+        void describe(Fields& fields) {
+            fields("target", target, "Who the calls are for; its operations are the balancer's.",
+                   {.required = true, .position = 1});
+            fields("instances", instances, "How many nodes share the calls.",
+                   {.minimum = 0, .maximum = 60000});
+            fields("zones", zones, "The zones they are spread over in turn; all zones if empty.");
+            fields("policy", policy,
+                   "What a node does around each call, outermost first; where none of it balances, "
+                   "the instances of the target take turns.",
+                   {.source = "AWS Application Load Balancer: round robin"});
+            fields("latency", latency, "What a node adds to each call on its way in.");
+            fields("connections", connections, "Calls under way through one node.",
+                   {.minimum = 1, .source = "ingress-nginx max-worker-connections"});
+        }
+    };
+
+    LoadBalancer(World& world, std::string name, const Parameters& parameters)
+        : Callee(world, std::move(name)),
+          parameters_(parameters),
+          forwarding_{parameters.policy},
+          meters_(world.meters, this->name()) {
+        const auto balances = [&](const Choice<PolicyFamily>& policy) {
+            return world.catalogue.kind_of(policy.word()) == PolicyKind::balancing;
+        };
+        if (std::none_of(parameters.policy.begin(), parameters.policy.end(), balances)) {
+            forwarding_.policy.push_back(round_robin(world.catalogue));
+        }
+    }
+
+    std::optional<std::uint16_t> operation(std::string_view wanted) const override {
+        return target().operation(wanted);
+    }
+
+    void start() override {
+        add_instances(parameters_.instances, zones_of(world_, parameters_.zones));
+    }
+
+private:
+    struct NodeMeters {
+        NodeMeters(Meters& meters, std::string_view owner)
+            : connections(meters, owner, "connections", "a connection"),
+              latency(meters.histogram(owner, "latency", "From a call's arrival to its reply.")),
+              failed(meters.counter(owner, "failed", "Calls that came back with a failure.")),
+              abandoned(meters.counter(owner, "abandoned", "Calls whose caller gave up.")) {}
+
+        StationMeters connections;
+        Histogram& latency;
+        Counter& failed;
+        Counter& abandoned;
+    };
+
+    /// A call on its way through a node.
+    struct Flight : Waiter {
+        Call* call = nullptr;
+        Call* child = nullptr;
+        Timer arrival;  // at the end of the node's own latency
+        Reply reply;
+        bool answered = false;
+        Flight* before = nullptr;
+        Flight* after = nullptr;
+    };
+
+    class Forwarder final : public Instance {
+    public:
+        Forwarder(LoadBalancer& balancer, ZoneId zone, std::uint16_t number)
+            : Instance(balancer.world_, balancer.name(), zone, number),
+              parameters_(balancer.parameters_),
+              meters_(balancer.meters_),
+              stream_(world_.stream(balancer.name() + "/latency")),
+              connections_(world_.engine, meters_.connections,
+                           {.servers = parameters_.connections, .line = 0}, {}, {}),
+              chain_(world_, balancer.forwarding_, {balancer.name(), number, zone},
+                     balancer.target()),
+              full_(world_.reason(balancer.name(), "connections in use")) {}
+
+        void on_reply(Call& child, Reply reply) override {
+            auto& flight = child.caller_frame<Flight>();
+            flight.child = nullptr;
+            flight.reply = reply;
+            flight.answered = true;
+            go_on(flight);
+        }
+
+    private:
+        void accept(Call& call) override {
+            Flight& flight = flights_.acquire();
+            if (connections_.enter(flight) == Station::Entry::refused) {
+                flights_.release(flight);
+                world_.calls.reply(call, {Outcome::rejected_overload, full_});
+                return;
+            }
+            flight.call = &call;
+            call.callee_note = reinterpret_cast<std::uint64_t>(&flight);
+            link(flight);
+            Draws draws = stream_.draws(call.demand_key());
+            const double seconds =
+                parameters_.latency.distribution().sample(draws) * condition().slow;
+            if (seconds == 0) {
+                forward(flight);
+            } else {
+                flight.arrival = world_.engine.after(from_seconds(seconds),
+                                                     action<&Forwarder::arrived>(*this, flight));
+            }
+        }
+
+        void arrived(Flight& flight) {
+            flight.arrival = {};
+            go_on(flight);
+        }
+
+        void go_on(Flight& flight) {
+            if (condition().mode == Condition::Mode::hanging) {
+                stalled_.push_back(&flight);
+            } else if (flight.answered) {
+                finish(flight);
+            } else {
+                forward(flight);
+            }
+        }
+
+        void forward(Flight& flight) {
+            Call& child = world_.calls.open(*this, *flight.call, world_.now());
+            child.route = 0;  // the caller's connection leads here, not to the target
+            child.caller_note = reinterpret_cast<std::uint64_t>(&flight);
+            flight.child = &child;
+            world_.calls.send(child, chain_.head());
+        }
+
+        void finish(Flight& flight) {
+            Call& call = *flight.call;
+            const Reply reply = flight.reply;
+            meters_.latency.record(world_.now() - call.started);
+            if (!reply.good()) meters_.failed.add();
+            forget(flight);
+            world_.calls.reply(call, reply);
+        }
+
+        void give_up(Call& call) override {
+            auto& flight = call.callee_frame<Flight>();
+            meters_.abandoned.add();
+            stop(flight);
+            forget(flight);
+            world_.calls.reply(call, {Outcome::cancelled, 0});
+        }
+
+        void stop(Flight& flight) {
+            world_.engine.cancel(flight.arrival);
+            if (flight.child != nullptr) world_.calls.abandon(*flight.child);
+            const auto stalled = std::find(stalled_.begin(), stalled_.end(), &flight);
+            if (stalled != stalled_.end()) stalled_.erase(stalled);
+        }
+
+        void condition_changed(const Condition& before) override {
+            const Condition& now = condition();
+            if (now.capacity != before.capacity) {
+                const auto left = static_cast<double>(parameters_.connections) * now.capacity;
+                connections_.resize(static_cast<std::int64_t>(left));
+            }
+            if (now.mode != Condition::Mode::up) return;
+            std::reverse(stalled_.begin(), stalled_.end());
+            while (!stalled_.empty()) {
+                Flight& flight = *stalled_.back();
+                stalled_.pop_back();
+                go_on(flight);
+            }
+        }
+
+        void crash() override {
+            stalled_.clear();
+            while (first_ != nullptr) {
+                Flight& flight = *first_;
+                stop(flight);
+                doom(*flight.call);
+                forget(flight);
+            }
+        }
+
+        void forget(Flight& flight) {
+            connections_.leave(flight);
+            unlink(flight);
+            flights_.release(flight);
+        }
+
+        void link(Flight& flight) {
+            flight.before = last_;
+            (last_ == nullptr ? first_ : last_->after) = &flight;
+            last_ = &flight;
+        }
+
+        void unlink(Flight& flight) {
+            (flight.before == nullptr ? first_ : flight.before->after) = flight.after;
+            (flight.after == nullptr ? last_ : flight.after->before) = flight.before;
+        }
+
+        const Parameters& parameters_;
+        NodeMeters& meters_;
+        Stream stream_;
+        Station connections_;
+        Chain chain_;
+        ReasonId full_;
+        Pool<Flight> flights_;
+        Flight* first_ = nullptr;
+        Flight* last_ = nullptr;
+        std::vector<Flight*> stalled_;  // could go on, but the node hangs
+    };
+
+    Callee& target() const {
+        auto* callee = dynamic_cast<Callee*>(world_.find(parameters_.target.name));
+        assert(callee != nullptr && "the loader has checked that the target can be called");
+        return *callee;
+    }
+
+    std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {
+        return std::make_unique<Forwarder>(*this, zone, number);
+    }
+
+    const Parameters& parameters_;
+    CallParameters forwarding_;
+    NodeMeters meters_;
+};
+
+}  // namespace
+
+void add_load_balancer(Catalogue& catalogue) {
+    catalogue.component<LoadBalancer>("load_balancer",
+                                      "Hands each call on to an instance of one component.");
+}
+
+}  // namespace prodsim

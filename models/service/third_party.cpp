@@ -1,0 +1,306 @@
+// Somebody else's service: it takes its time, fails now and then, and allows us so much and no more.
+// It never runs out of processor; what runs out is our quota, one token bucket for the account and
+// one for each operation.
+//
+//     call ─▶ concurrency ─▶ quota of the account and the operation ─▶ latency ─▶ ok or error
+//                 └──────────────┴─ used up ▶ rejected_rate, with Retry-After
+//
+// When the caller gives up, the work is done all the same, and nobody here knows: a payment whose
+// caller timed out is neither a success nor a failure. `unknown` counts them.
+//
+// Simplifications: answers are independent of each other and of our load; a quota is one exact
+// bucket, while a provider counts in a distributed and more lenient way; rejections cost nothing
+// and are instant; a second call with the same idempotency key counts as work.
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "sim/world/callees.hpp"
+#include "sim/world/station.hpp"
+
+namespace prodsim {
+namespace {
+
+struct Quota {
+    Rate rate;
+    std::optional<double> burst;
+
+    void describe(Fields& fields) {
+        fields("rate", rate, "Calls a second in the long run; 0 is no limit.",
+               {.minimum = 0, .position = 1});
+        fields("burst", burst, "Calls at once after a pause; those of one second if not given.",
+               {.minimum = 1});
+    }
+};
+
+/// Tokens drip in at a rate up to a burst; each call takes one.
+class Bucket {
+public:
+    explicit Bucket(const Quota& quota)
+        : rate_(quota.rate.per_second),
+          burst_(std::max(1.0, quota.burst.value_or(rate_))),
+          tokens_(burst_) {}
+
+    /// What the next call has to wait for a token, in seconds; 0 when there is one.
+    double wait(Time now) {
+        if (rate_ == 0) return 0;
+        refill(now);
+        if (tokens_ >= 1) return 0;
+        return share_ > 0 ? (1 - tokens_) / (rate_ * share_) : longest_wait;
+    }
+
+    void take() {
+        if (rate_ > 0) tokens_ -= 1;
+    }
+
+    /// The provider grants only this share of the rate from now on.
+    void set_share(double share, Time now) {
+        refill(now);
+        share_ = share;
+    }
+
+private:
+    static constexpr double longest_wait = 3600;
+
+    void refill(Time now) {
+        const double time = in_seconds(now - since_);
+        tokens_ = std::min(burst_, tokens_ + rate_ * share_ * time);
+        since_ = now;
+    }
+
+    double rate_;
+    double burst_;
+    double tokens_;
+    double share_ = 1;
+    Time since_{};
+};
+
+struct Operation {
+    std::optional<Law<Duration>> latency;
+    std::optional<Share> error_rate;
+    Quota quota{{25}, {}};
+
+    void describe(Fields& fields) {
+        fields("latency", latency, "Instead of that of the component.", {.position = 1});
+        fields("error_rate", error_rate, "Instead of that of the component.",
+               {.minimum = 0, .maximum = 1});
+        fields("quota", quota, "What is allowed of this operation alone.",
+               {.source = "Stripe rate limits (docs.stripe.com/rate-limits): each endpoint"});
+    }
+};
+
+class ThirdParty final : public Callee {
+public:
+    struct Parameters {
+        Law<Duration> latency = "lognormal(p50=450ms, p99=2.5s)";
+        Share error_rate{0.001};
+        Quota quota{{100}, {}};
+        std::optional<std::int64_t> concurrency;
+        std::vector<std::string> zones;
+        Named<Operation> operations;
+
+        void describe(Fields& fields) {
+            fields("latency", latency, "How long it takes to answer.",
+                   {.source = "assumed for a payment provider"});
+            fields("error_rate", error_rate, "The share of calls that it answers with an error.",
+                   {.minimum = 0, .maximum = 1, .source = "assumed for a payment provider"});
+            fields("quota", quota, "What is allowed of all operations together.",
+                   {.source = "Stripe rate limits (docs.stripe.com/rate-limits): live mode"});
+            fields("concurrency", concurrency,
+                   "Calls it serves for us at the same time; no limit if not given.",
+                   {.minimum = 1});
+            fields("zones", zones, "It stands in the first of these; of all zones if empty.");
+            fields("operations", operations, "What it can be asked to do.", {.required = true});
+        }
+    };
+
+    ThirdParty(World& world, std::string name, const Parameters& parameters)
+        : Callee(world, std::move(name)),
+          parameters_(parameters),
+          meters_(world.meters, this->name()) {}
+
+    std::optional<std::uint16_t> operation(std::string_view wanted) const override {
+        for (std::size_t i = 0; i < parameters_.operations.size(); ++i) {
+            if (parameters_.operations[i].name == wanted) return static_cast<std::uint16_t>(i);
+        }
+        return std::nullopt;
+    }
+
+    void start() override { add_instances(1, zones_of(world_, parameters_.zones)); }
+
+private:
+    struct ProviderMeters {
+        ProviderMeters(Meters& meters, std::string_view owner)
+            : calls(meters, owner, "calls", "the provider"),
+              latency(meters.histogram(owner, "latency", "From a call's arrival to its reply.")),
+              served(meters.counter(owner, "served", "Calls that it carried out.")),
+              errors(meters.counter(owner, "errors", "Calls that it answered with an error.")),
+              limited(meters.counter(owner, "limited", "Calls over a quota.")),
+              unknown(meters.counter(
+                  owner, "unknown", "Calls carried out although their caller had gone.")) {}
+
+        StationMeters calls;
+        Histogram& latency;
+        Counter& served;
+        Counter& errors;
+        Counter& limited;
+        Counter& unknown;
+    };
+
+    struct Job : Waiter {
+        Call* call = nullptr;
+        Timer end;
+        Job* before = nullptr;
+        Job* after = nullptr;
+    };
+
+    class Provider final : public Instance {
+    public:
+        Provider(ThirdParty& party, ZoneId zone, std::uint16_t number)
+            : Instance(party.world_, party.name(), zone, number),
+              parameters_(party.parameters_),
+              meters_(party.meters_),
+              latencies_(world_.stream(party.name() + "/latency")),
+              errors_(world_.stream(party.name() + "/errors of its own")),
+              calls_(world_.engine, meters_.calls,
+                     {.servers = parameters_.concurrency.value_or(Station::unlimited), .line = 0},
+                     {}, {}),
+              account_(parameters_.quota),
+              over_quota_(world_.reason(party.name(), "quota")),
+              over_concurrency_(world_.reason(party.name(), "concurrency limit")),
+              error_(world_.reason(party.name(), "own error")) {
+            for (const auto& item : parameters_.operations) {
+                operations_.emplace_back(item.value.quota);
+            }
+        }
+
+        void on_reply(Call&, Reply) override {}  // it calls nobody
+
+    private:
+        void accept(Call& call) override {
+            Bucket& operation = operations_[call.operation];
+            const double wait =
+                std::max(account_.wait(world_.now()), operation.wait(world_.now()));
+            if (wait > 0) {
+                meters_.limited.add();
+                world_.calls.reply(call, {Outcome::rejected_rate, over_quota_, in_us(wait)});
+                return;
+            }
+            Job& job = jobs_.acquire();
+            if (calls_.enter(job) == Station::Entry::refused) {
+                jobs_.release(job);
+                world_.calls.reply(call, {Outcome::rejected_rate, over_concurrency_});
+                return;
+            }
+            account_.take();
+            operation.take();
+            job.call = &call;
+            call.callee_note = reinterpret_cast<std::uint64_t>(&job);
+            link(job);
+            job.end = world_.engine.after(latency(call), action<&Provider::end>(*this, job));
+        }
+
+        Duration latency(const Call& call) const {
+            const Operation& operation = parameters_.operations[call.operation].value;
+            const Law<Duration>& law =
+                operation.latency ? *operation.latency : parameters_.latency;
+            Draws draws = latencies_.draws(call.demand_key());
+            return from_seconds(law.distribution().sample(draws) * condition().slow);
+        }
+
+        static std::uint32_t in_us(double seconds) {
+            return static_cast<std::uint32_t>(seconds * 1e6) + 1;
+        }
+
+        void end(Job& job) {
+            job.end = {};
+            if (condition().mode == Condition::Mode::hanging) {
+                stalled_.push_back(&job);
+            } else {
+                finish(job);
+            }
+        }
+
+        void finish(Job& job) {
+            Call& call = *job.call;
+            forget(job);
+            meters_.latency.record(world_.now() - call.started);
+            const Operation& operation = parameters_.operations[call.operation].value;
+            const Share rate = operation.error_rate.value_or(parameters_.error_rate);
+            if (errors_.draws(call.demand_key()).chance(rate.value)) {
+                meters_.errors.add();
+                world_.calls.reply(call, {Outcome::error, error_});
+                return;
+            }
+            meters_.served.add();
+            if (call.has(Trait::orphan)) meters_.unknown.add();
+            world_.calls.reply(call, {});
+        }
+
+        void give_up(Call&) override {}  // it does not know
+
+        void condition_changed(const Condition& before) override {
+            const Condition& now = condition();
+            if (now.capacity != before.capacity) {
+                account_.set_share(now.capacity, world_.now());
+                for (Bucket& bucket : operations_) bucket.set_share(now.capacity, world_.now());
+            }
+            if (now.mode != Condition::Mode::up) return;
+            for (Job* job : std::exchange(stalled_, {})) finish(*job);
+        }
+
+        void crash() override {
+            stalled_.clear();
+            while (first_ != nullptr) {
+                Job& job = *first_;
+                world_.engine.cancel(job.end);
+                doom(*job.call);
+                forget(job);
+            }
+        }
+
+        void forget(Job& job) {
+            calls_.leave(job);
+            (job.before == nullptr ? first_ : job.before->after) = job.after;
+            (job.after == nullptr ? last_ : job.after->before) = job.before;
+            jobs_.release(job);
+        }
+
+        void link(Job& job) {
+            job.before = last_;
+            (last_ == nullptr ? first_ : last_->after) = &job;
+            last_ = &job;
+        }
+
+        const Parameters& parameters_;
+        ProviderMeters& meters_;
+        Stream latencies_;
+        Stream errors_;
+        Station calls_;
+        Bucket account_;
+        std::vector<Bucket> operations_;
+        ReasonId over_quota_;
+        ReasonId over_concurrency_;
+        ReasonId error_;
+        Pool<Job> jobs_;
+        Job* first_ = nullptr;
+        Job* last_ = nullptr;
+        std::vector<Job*> stalled_;  // done, but the provider hangs
+    };
+
+    std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {
+        return std::make_unique<Provider>(*this, zone, number);
+    }
+
+    const Parameters& parameters_;
+    ProviderMeters meters_;
+};
+
+}  // namespace
+
+void add_third_party(Catalogue& catalogue) {
+    catalogue.component<ThirdParty>("third_party", "Somebody else's service, with quotas.");
+}
+
+}  // namespace prodsim

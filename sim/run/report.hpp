@@ -1,0 +1,208 @@
+#pragma once
+
+// What a scenario's runs say, as data: plain numbers in base units (seconds, 1/s, shares of 1),
+// each with its interval over replications. The printers of text, Markdown and JSON read it and
+// measure nothing. Numbers are of the observation windows, series of the whole runs.
+
+#include "sim/config/value.hpp"
+#include "sim/run/scenario.hpp"
+#include "sim/run/simulation.hpp"
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prodsim {
+
+inline constexpr int report_version = 1;
+
+/// A number over all replications and the half width of its 95 % interval, which is NaN with fewer
+/// than two replications. The value is taken of all replications together, the interval from how
+/// far each of them is from it (sectioning: Asmussen and Glynn, Stochastic Simulation, 2007,
+/// III.5).
+struct Measured {
+    double value = std::numeric_limits<double>::quiet_NaN();
+    double half_width = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// REQUIRES: `parts` are the same question asked of each replication alone.
+Measured sectioned(double whole, std::span<const double> parts);
+
+/// The shares of the records that the reported quantiles stand for.
+inline constexpr std::array reported_quantiles{0.5, 0.9, 0.99, 0.999};
+
+/// A quantile that fewer records than this exceed says more about chance than about the system.
+inline constexpr double fewest_beyond_quantile = 10;
+
+struct QuantileReport {
+    double share;  // 0.99
+    Measured seconds;
+    bool enough_samples;
+};
+
+/// Durations of one kind, over all replications.
+struct DurationReport {
+    std::uint64_t count = 0;
+    Measured mean_s;
+    double max_s = std::numeric_limits<double>::quiet_NaN();
+    std::vector<QuantileReport> quantiles;  // empty without records
+};
+
+struct FailureReport {
+    Outcome outcome;
+    Reason reason;
+    std::uint64_t count;
+    Measured share;  // of all journeys of this kind that ended
+};
+
+/// One journey over the time of the run, in windows of one width; means over replications.
+struct SeriesReport {
+    double width_s = 1;
+    std::vector<double> offered_per_s;
+    std::vector<double> good_per_s;
+    std::vector<double> failed_per_s;
+    std::vector<double> latency_mean_s;  // of whatever ended then; NaN where nothing did
+    std::vector<double> latency_p99_s;
+};
+
+struct JourneyReport {
+    std::string name;
+    std::uint64_t offered = 0;
+    std::uint64_t ended = 0;
+    Measured offered_per_s;
+    Measured good_per_s;      // ok and declared lesser answers
+    Measured degraded_per_s;  // the lesser ones among them
+    Measured failed_per_s;
+    Measured availability;  // good among ended
+    Measured under_way;     // at the end of a run: it grows where more comes than can be done
+    std::vector<FailureReport> failures;  // most frequent first
+    DurationReport latency_good;
+    DurationReport latency_all;
+    SeriesReport series;
+};
+
+struct CounterReport {
+    MeterName name;
+    std::uint64_t count;  // in the windows of all replications
+    Measured per_s;
+};
+
+struct LevelReport {
+    MeterName name;
+    Measured mean;
+    std::int64_t maximum;  // of all replications
+};
+
+struct TimesReport {
+    MeterName name;
+    DurationReport durations;
+};
+
+/// A waiting line and its servers, found by its meters "PART.present", "PART.waiting", "PART.wait".
+struct StationReport {
+    std::string part;
+    Measured in_service;
+    Measured waiting;
+    std::int64_t longest_line = 0;
+    DurationReport wait;
+    std::uint64_t arrivals = 0;
+    std::uint64_t rejected = 0;
+    std::uint64_t expired = 0;
+};
+
+struct ComponentReport {
+    std::string name;
+    std::string kind;  // "service"
+    double cores = 0;  // of all instances together; 0 where it has none of its own
+    Measured cpu_busy_cores;
+    std::vector<StationReport> stations;
+    std::uint64_t served = 0;
+    std::uint64_t wasted = 0;
+    Measured wasted_share;  // of the work done: processor time where it is known, otherwise calls
+
+    bool has_cores() const { return cores > 0; }
+    Measured utilisation() const {
+        return {cpu_busy_cores.value / cores, cpu_busy_cores.half_width / cores};
+    }
+};
+
+/// What an edge's policies made of the calls that came in.
+struct EdgeReport {
+    std::string name;    // "caller -> callee"
+    std::string policy;  // "retry", "hedge"
+    Measured calls_per_s;
+    Measured attempts_per_s;
+    Measured amplification;  // attempts for a call
+};
+
+/// Defaults of the same field, value and source that nobody set.
+struct AssumptionReport {
+    std::string field;  // below the component
+    std::string value;
+    std::string doc;
+    std::string source;
+    std::vector<std::string> places;  // the components, or "scenario"
+};
+
+struct AuditReport {
+    std::uint64_t checks = 0;
+    std::vector<std::string> laws;  // names of what was checked
+    struct Broken {
+        std::string runs;  // "with every fault"
+        std::uint64_t replication;
+        Audit audit;
+    };
+    std::vector<Broken> broken;
+
+    bool all_hold() const { return broken.empty(); }
+};
+
+/// How many of the runs that were planned, of all kinds, came to their end.
+struct CompletionReport {
+    std::size_t planned = 0;
+    std::size_t finished = 0;
+
+    bool interrupted() const { return finished < planned; }
+};
+
+/// What one set of replications measured.
+struct RunSetReport {
+    std::vector<JourneyReport> journeys;
+    std::vector<ComponentReport> components;
+    std::vector<EdgeReport> edges;
+    std::vector<CounterReport> counters;
+    std::vector<LevelReport> levels;
+    std::vector<TimesReport> times;
+};
+
+struct Report {
+    std::string scenario_path;
+    std::string about;
+    Value effective;
+    std::uint64_t seed = 0;
+    double duration_s = 0;
+    double warm_up_s = 0;
+    std::string reproduce;  // a command
+    std::uint64_t fingerprint = 0;
+    CompletionReport completion;
+    RunSetReport runs;                  // with every fault
+    std::vector<JourneyReport> steady;  // without any; empty where the scenario has no faults
+    AuditReport audits;
+    std::uint64_t assumption_count = 0;
+    std::vector<AssumptionReport> assumptions;
+};
+
+/// Every replication of a scenario, by the faults that were active.
+struct RunResults {
+    std::vector<Replication> everything;
+    std::vector<Replication> steady;  // none active; empty where the scenario has no faults
+    std::vector<std::vector<Replication>> single_faults;
+};
+
+Report make_report(const Scenario& scenario, const RunResults& results, std::string reproduce);
+
+}  // namespace prodsim

@@ -1,0 +1,302 @@
+#include "sim/run/scenario.hpp"
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "sim/config/echo.hpp"
+#include "sim/config/edges.hpp"
+#include "sim/config/json_reader.hpp"
+#include "sim/world/chain.hpp"
+#include "sim/world/component.hpp"
+
+namespace prodsim {
+
+namespace {
+
+// A scenario may extend one that extends another; deeper than this it is a circle.
+constexpr int deepest_extension = 16;
+
+std::string quoted(const std::string& word) { return '"' + word + '"'; }
+
+std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
+}
+
+std::optional<std::string> contents_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return std::nullopt;
+    std::string text;
+    // One byte beyond the limit is enough to see that it is too large.
+    constexpr std::size_t block = 1 << 16;
+    std::string buffer(block, '\0');
+    while (text.size() <= json_size_limit && file) {
+        file.read(buffer.data(), static_cast<std::streamsize>(block));
+        text.append(buffer, 0, static_cast<std::size_t>(file.gcount()));
+    }
+    if (file.bad()) return std::nullopt;
+    return text;
+}
+
+/// Puts the document together: what it extends, its own words, its overrides, the settings.
+class Assembly {
+public:
+    Assembly(Sources& sources, Problems& problems) : sources_(sources), problems_(problems) {}
+
+    Value file(const std::string& path, Place wanted_at, int depth) {
+        std::optional<std::string> text =
+            path == "-" ? std::string(std::istreambuf_iterator<char>(std::cin), {})
+                        : contents_of(path);
+        if (!text) {
+            problems_.add(wanted_at, "cannot read " + quoted(path),
+                          "check the name and that the file may be read");
+            return {};
+        }
+        return document(path, std::move(*text), depth);
+    }
+
+    Value document(const std::string& path, std::string text, int depth) {
+        Value value = read_json(sources_, path, std::move(text), problems_);
+        if (value.is_null()) return value;
+        if (!value.is_object()) {
+            problems_.add(value.place(), "a scenario is an object, not " +
+                                             std::string(article_and_kind(value)));
+            return {};
+        }
+        value.remove("$schema");
+        return extend(path, std::move(value), depth);
+    }
+
+    void set(Value& value, const std::string& setting) {
+        const std::size_t equals = setting.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            problems_.add(nowhere, "--set " + quoted(setting) + " has no value",
+                          "write --set components.shop.instances=5");
+            return;
+        }
+        const std::string text = setting.substr(equals + 1);
+        value.set_path(setting.substr(0, equals), setting_value(setting, text), problems_);
+    }
+
+private:
+    Value extend(const std::string& path, Value value, int depth) {
+        const Value* base_name = value.find("extends");
+        const Value* overrides = value.find("override");
+        if (base_name == nullptr && overrides == nullptr) return value;
+        Value result = value;
+        result.remove("extends");
+        result.remove("override");
+        if (base_name != nullptr) {
+            if (!base_name->is_text()) {
+                problems_.add(base_name->place(), "\"extends\" is the name of a file");
+            } else if (depth == deepest_extension) {
+                problems_.add(base_name->place(), "scenarios extend one another in a circle");
+            } else {
+                result = merge_patch(file(folder_of(path) + base_name->text(), base_name->place(),
+                                          depth + 1),
+                                     result);
+            }
+        }
+        if (overrides != nullptr) {
+            if (!overrides->is_object()) {
+                problems_.add(overrides->place(), "\"override\" is an object of paths");
+                return result;
+            }
+            for (const auto& member : overrides->members()) {
+                result.set_path(member.key, member.value, problems_);
+            }
+        }
+        return result;
+    }
+
+    // A setting is JSON where it can be read as such, and text where not: instances=5, about=busy.
+    Value setting_value(const std::string& setting, const std::string& text) {
+        Problems unreadable;
+        Sources aside;
+        if (!read_json(aside, "", text, unreadable).is_null() && unreadable.empty()) {
+            return read_json(sources_, "--set " + setting, text, problems_);
+        }
+        const std::uint32_t document = sources_.add("--set " + setting, text);
+        return Value(text).at({document, 0, static_cast<std::uint32_t>(text.size())});
+    }
+
+    Sources& sources_;
+    Problems& problems_;
+};
+
+/// What only shows when everything has been read: names that lead nowhere, policies that do not
+/// fit, delays that are none.
+class CrossCheck {
+public:
+    CrossCheck(ScenarioParameters& parameters, const Catalogue& catalogue, Problems& problems)
+        : parameters_(parameters), catalogue_(catalogue), problems_(problems) {}
+
+    void names() {
+        std::vector<std::string_view> zones;
+        for (const auto& region : parameters_.places) {
+            for (const std::string& zone : region.value.zones) {
+                if (!zones_.insert(zone).second) {
+                    problems_.add(region.place, "zone " + quoted(zone) + " is given twice");
+                }
+            }
+            zones_and_regions_.insert(region.name);
+        }
+        zones_and_regions_.insert(zones_.begin(), zones_.end());
+        for (const auto& component : parameters_.components) {
+            components_.insert(component.name);
+            if (component.name.find('.') != std::string::npos) {
+                problems_.add(component.place, "the name " + quoted(component.name) +
+                                                   " must not contain a dot");
+            }
+        }
+    }
+
+    void faults() {
+        for (const FaultParameters& fault : parameters_.faults) {
+            known(fault.target.component, components_, "component");
+            known(fault.target.zone, zones_and_regions_, "zone or region");
+            known(fault.target.to,
+                  fault.target.component.empty() ? zones_and_regions_ : components_,
+                  fault.target.component.empty() ? "zone or region" : "component");
+        }
+        for (const PathParameters& path : parameters_.network.paths) {
+            known(path.from, zones_and_regions_, "zone or region");
+            known(path.to, zones_and_regions_, "zone or region");
+        }
+    }
+
+    /// `world` has every component, made of these parameters.
+    void references(const World& world) {
+        for (auto& component : parameters_.components) {
+            const std::string path = "components." + component.name;
+            for (const Edge& edge : edges_of(component.value, path)) check(edge, world);
+        }
+    }
+
+    const std::set<std::string, std::less<>>& zones() const { return zones_; }
+
+private:
+    void known(const std::string& name, const std::set<std::string, std::less<>>& all,
+               const std::string& what) {
+        if (name.empty() || all.count(name) > 0) return;
+        const std::vector<std::string_view> words(all.begin(), all.end());
+        problems_.add(nowhere, "there is no " + what + " " + quoted(name), suggestion(name, words));
+    }
+
+    void check(const Edge& edge, const World& world) {
+        const Component* component = world.find(edge.component);
+        if (component == nullptr) {
+            const std::vector<std::string_view> words(components_.begin(), components_.end());
+            problems_.add(edge.place, "there is no component " + quoted(edge.component),
+                          suggestion(edge.component, words));
+            return;
+        }
+        const auto* callee = dynamic_cast<const Callee*>(component);
+        if (callee == nullptr) {
+            problems_.add(edge.place, quoted(edge.component) + " cannot be called");
+        } else if (!edge.operation.empty() && !callee->operation(edge.operation)) {
+            problems_.add(edge.place, quoted(edge.component) + " has no operation " +
+                                          quoted(edge.operation));
+        }
+    }
+
+    ScenarioParameters& parameters_;
+    const Catalogue& catalogue_;
+    Problems& problems_;
+    std::set<std::string, std::less<>> zones_;
+    std::set<std::string, std::less<>> zones_and_regions_;
+    std::set<std::string, std::less<>> components_;
+};
+
+Path path_of(const Law<Duration>& latency, Share loss = {}) {
+    return {latency.distribution(), loss.value};
+}
+
+bool is_at(const Zone& zone, const std::string& name) {
+    return zone.name == name || zone.region == name;
+}
+
+}  // namespace
+
+std::unique_ptr<const Scenario> Scenario::load(const ScenarioSource& source,
+                                               const Catalogue& catalogue) {
+    Sources sources;
+    Problems problems;
+    Assembly assembly(sources, problems);
+    Value value = assembly.file(source.path, nowhere, 0);
+    if (!value.is_null()) {
+        for (const std::string& setting : source.settings) assembly.set(value, setting);
+    }
+    return make(std::move(value), source.path, catalogue, sources, problems);
+}
+
+std::unique_ptr<const Scenario> Scenario::parse(std::string text, const std::string& name,
+                                                const Catalogue& catalogue) {
+    Sources sources;
+    Problems problems;
+    Value value = Assembly(sources, problems).document(name, std::move(text), 0);
+    return make(std::move(value), name, catalogue, sources, problems);
+}
+
+std::unique_ptr<const Scenario> Scenario::make(Value value, const std::string& path,
+                                               const Catalogue& catalogue, const Sources& sources,
+                                               Problems& problems) {
+    if (value.is_null()) problems.raise(sources);
+    auto scenario = std::unique_ptr<Scenario>(new Scenario(catalogue));
+    scenario->path_ = path;
+    Reading reading{catalogue.families, problems, {}, [&path](const std::string& file) {
+                        return contents_of(folder_of(path) + file);
+                    }};
+    read(value, scenario->parameters_, reading);
+    problems.raise(sources);  // names are checked only in what could be read
+    CrossCheck check(scenario->parameters_, catalogue, problems);
+    check.names();
+    check.faults();
+    check.references(*scenario->world(0, 0));
+    problems.raise(sources);
+    scenario->assumptions_ = std::move(reading.assumptions);
+    scenario->effective_ = echo(scenario->parameters_);
+    return scenario;
+}
+
+Network Scenario::network() const {
+    Network network;
+    for (const auto& region : parameters_.places) {
+        for (const std::string& zone : region.value.zones) {
+            network.add_zone({zone, region.name});
+        }
+    }
+    const auto& zones = network.zones();
+    const NetworkParameters& rules = parameters_.network;
+    for (ZoneId from = 0; from < zones.size(); ++from) {
+        for (ZoneId to = 0; to < zones.size(); ++to) {
+            const bool near = zones[from].region == zones[to].region;
+            network.set_path(from, to,
+                             path_of(from == to ? rules.within_zone
+                                     : near     ? rules.between_zones
+                                                : rules.between_regions));
+            for (const PathParameters& path : rules.paths) {
+                const bool there = is_at(zones[from], path.from) && is_at(zones[to], path.to);
+                const bool back = is_at(zones[from], path.to) && is_at(zones[to], path.from);
+                if (there || (back && path.both_ways)) {
+                    network.set_path(from, to, path_of(path.latency, path.loss));
+                }
+            }
+        }
+    }
+    return network;
+}
+
+std::unique_ptr<World> Scenario::world(std::uint64_t seed, std::uint64_t replication) const {
+    auto world = std::make_unique<World>(catalogue_, seed, replication, network());
+    for (const auto& component : parameters_.components) {
+        world->add(catalogue_.make_component(*world, component.name, component.value.chosen()));
+    }
+    return world;
+}
+
+}  // namespace prodsim

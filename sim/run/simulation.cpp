@@ -1,0 +1,251 @@
+#include "sim/run/simulation.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "sim/run/faults.hpp"
+#include "sim/world/component.hpp"
+
+namespace prodsim {
+
+namespace {
+
+// After the horizon arrivals stop and the rest drains; what takes longer than this is named.
+constexpr Duration longest_drain = std::chrono::hours(1);
+
+// How many events run between two looks at the watch.
+constexpr std::size_t glance = 1 << 16;
+
+Readings read(const Meters& meters, Time now) {
+    Readings readings;
+    for (const auto& [name, home] : meters.counters()) {
+        readings.counters.push_back({name, home->meter.total(), home->meter.in_window()});
+    }
+    for (const auto& [name, home] : meters.levels()) {
+        readings.levels.push_back(
+            {name, home->meter.mean(now), home->meter.maximum(), home->meter.value()});
+    }
+    for (const auto& [name, home] : meters.histograms()) {
+        readings.histograms.push_back({name, home->meter});
+    }
+    return readings;
+}
+
+std::string text(Wide number) {
+    if (number < 0) return "-" + text(-number);
+    std::string digits;
+    do {
+        digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(number % 10)));
+        number /= 10;
+    } while (number > 0);
+    return digits;
+}
+
+template <class T>
+const T* find(const std::vector<T>& readings, std::string_view owner, std::string_view name) {
+    const auto before = [](const T& reading, const std::pair<std::string_view, std::string_view>& key) {
+        return std::pair<std::string_view, std::string_view>(reading.name.owner,
+                                                             reading.name.name) < key;
+    };
+    const auto found = std::lower_bound(readings.begin(), readings.end(),
+                                        std::pair(owner, name), before);
+    const bool there = found != readings.end() && found->name.owner == owner &&
+                       found->name.name == name;
+    return there ? &*found : nullptr;
+}
+
+/// One run: a world, its faults, and the two looks that are taken at it, at the end of the window
+/// and after the drain.
+class Run {
+public:
+    Run(const Scenario& scenario, const RunPlan& plan, RunWatch& watch)
+        : plan_(plan),
+          watch_(watch),
+          world_(scenario.world(plan.seed, plan.replication)),
+          faults_(*world_, scenario, plan) {}
+
+    Replication result() {
+        world_->start();
+        faults_.schedule();
+        Replication result;
+        result.plan = plan_;
+        bool whole = advance(start_of_run + plan_.warm_up);
+        if (plan_.warm_up.count() > 0) world_->reset_window();
+        whole = whole && advance(start_of_run + plan_.duration);
+        look(result);
+        for (const auto& component : world_->components()) component->stop_arrivals();
+        whole = whole && advance(start_of_run + plan_.duration + longest_drain);
+        result.interrupted = !whole;
+        close(result);
+        return result;
+    }
+
+private:
+    bool advance(Time until) {
+        while (!watch_.stop.load(std::memory_order_relaxed)) {
+            const Time before = world_->now();
+            const bool more = world_->engine.run_some(until, glance);
+            if (before < start_of_run + plan_.duration) {
+                watch_.simulated_ns += (world_->now() - before).count();
+            }
+            if (!more) return true;
+            if (world_->engine.pending() == 0) break;
+        }
+        return false;
+    }
+
+    void look(Replication& result) {
+        result.end = world_->now();
+        for (const auto& component : world_->components()) component->close_books(result.end);
+        result.readings = read(world_->meters, result.end);
+        result.journeys = world_->journeys();
+    }
+
+    void close(Replication& result) {
+        const Calls& calls = world_->calls;
+        result.reasons = world_->reasons();
+        result.opened = calls.opened();
+        result.answered = calls.answered();
+        result.wasted = calls.wasted();
+        result.live = calls.live();
+        result.events = world_->engine.events();
+        result.fingerprint = world_->engine.fingerprint();
+        for (const Journey& journey : world_->journeys()) watch_.requests += journey.ended().total();
+        audit_conservation(result);
+        audit_littles_law(result);
+        audit_work(result);
+        if (!result.interrupted) audit_drain(result);
+    }
+
+    void audit_conservation(Replication& result) {
+        const auto sum = result.answered + result.wasted + result.live;
+        result.audits.push_back({"conservation", "all calls", result.opened == sum,
+                                 to_text(static_cast<std::int64_t>(result.opened)) +
+                                     " opened = " +
+                                     to_text(static_cast<std::int64_t>(result.answered)) +
+                                     " answered + " +
+                                     to_text(static_cast<std::int64_t>(result.wasted)) +
+                                     " wasted + " +
+                                     to_text(static_cast<std::int64_t>(result.live)) + " live"});
+    }
+
+    // The integral of the level is counted by the level, the stays at the exits. Those who are
+    // still there have not been counted at an exit, so only an empty level can be compared.
+    void audit_littles_law(Replication& result) {
+        for (const auto& [name, home] : world_->meters.levels()) {
+            const auto book = world_->meters.stay_books().find(&home->meter);
+            if (book == world_->meters.stay_books().end() || home->meter.value() != 0) continue;
+            const Wide integral = home->meter.integral(world_->now());
+            const Wide stays = book->second.sum();
+            result.audits.push_back({"Little's law", name.owner + " " + name.name,
+                                     integral == stays,
+                                     text(integral) + " ns = " + text(stays) + " ns"});
+        }
+    }
+
+    // What the processors did is what was asked of them: one side is the clock of attained service
+    // times the company, the other the demands of those who finished. Every piece of work ends at
+    // a whole nanosecond, so each may be off by one for each core.
+    void audit_work(Replication& result) {
+        for (const auto& [owner, book] : world_->meters.work_books()) {
+            const double slack = static_cast<double>(book.pieces) + 1e-9 * book.asked;
+            result.audits.push_back({"utilisation law", owner + " cpu",
+                                     book.unfinished != 0 ||
+                                         std::abs(book.asked - book.done) <= slack,
+                                     to_text(in_seconds(Duration{std::int64_t(book.done)})) +
+                                         " s done = " +
+                                         to_text(in_seconds(Duration{std::int64_t(book.asked)})) +
+                                         " s asked for"});
+        }
+    }
+
+    void audit_drain(Replication& result) {
+        std::string held;
+        for (const auto& component : world_->components()) {
+            const auto* callee = dynamic_cast<const Callee*>(component.get());
+            if (callee == nullptr) continue;
+            std::size_t count = 0;
+            for (const auto& instance : callee->instances()) count += instance->held();
+            if (count > 0) held += " " + component->name() + " holds " + std::to_string(count) + ";";
+        }
+        const bool drained = result.live == 0;
+        std::string detail = drained ? "nothing is left after the drain"
+                                     : to_text(static_cast<std::int64_t>(result.live)) +
+                                           " calls are left after the drain:" +
+                                           (held.empty() ? " their answers were lost on the way"
+                                                         : held);
+        result.audits.push_back({"drain", "all calls", drained || !held.empty(), detail});
+    }
+
+    RunPlan plan_;
+    RunWatch& watch_;
+    std::unique_ptr<World> world_;
+    Faults faults_;
+};
+
+}  // namespace
+
+const Readings::CounterReading* Readings::counter(std::string_view owner,
+                                                  std::string_view name) const {
+    return find(counters, owner, name);
+}
+
+const Readings::LevelReading* Readings::level(std::string_view owner,
+                                              std::string_view name) const {
+    return find(levels, owner, name);
+}
+
+const Readings::HistogramReading* Readings::histogram(std::string_view owner,
+                                                      std::string_view name) const {
+    return find(histograms, owner, name);
+}
+
+bool FaultSelection::contains(std::size_t number) const {
+    return everything || std::find(numbers.begin(), numbers.end(), number) != numbers.end();
+}
+
+Replication simulate(const Scenario& scenario, const RunPlan& plan, RunWatch& watch) {
+    return Run(scenario, plan, watch).result();
+}
+
+std::vector<Replication> simulate_all(const Scenario& scenario, const std::vector<RunPlan>& plans,
+                                      unsigned threads, RunWatch& watch) {
+    std::vector<Replication> results(plans.size());
+    std::atomic<std::size_t> next{0};
+    std::exception_ptr failure;
+    std::mutex failure_mutex;
+    const auto work = [&] {
+        for (std::size_t i = next++; i < plans.size(); i = next++) {
+            try {
+                results[i] = simulate(scenario, plans[i], watch);
+            } catch (...) {
+                const std::lock_guard lock(failure_mutex);
+                if (failure == nullptr) failure = std::current_exception();
+                watch.stop = true;
+            }
+        }
+    };
+    std::vector<std::thread> helpers;
+    for (unsigned i = 1; i < std::min<std::size_t>(threads, plans.size()); ++i) {
+        helpers.emplace_back(work);
+    }
+    work();
+    for (std::thread& helper : helpers) helper.join();
+    if (failure != nullptr) std::rethrow_exception(failure);
+    return results;
+}
+
+std::vector<RunPlan> plans_of(const Scenario& scenario, const FaultSelection& faults) {
+    const RunParameters& run = scenario.parameters().run;
+    std::vector<RunPlan> plans;
+    for (std::int64_t i = 0; i < run.replications; ++i) {
+        plans.push_back({static_cast<std::uint64_t>(run.seed), static_cast<std::uint64_t>(i),
+                         faults, run.warm_up, run.duration});
+    }
+    return plans;
+}
+
+}  // namespace prodsim
