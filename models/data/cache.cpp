@@ -22,9 +22,10 @@
 // are carried out.
 //
 // Simplifications: the calls of one journey draw their objects independently, so a set or a delete
-// hits other objects than its own reads; a load that a delete overtakes still fills; all objects are
-// of one size; keeping an object costs no processor; expired objects hold their place until they are
-// asked for or evicted; calls inside count as connections, idle connections do not.
+// hits other objects than its own reads; a load that a delete overtakes still fills; all objects
+// are of one size; keeping an object costs no processor; expired objects hold their place until
+// they are asked for or evicted; calls inside count as connections, idle connections do not; while
+// an instance hangs, origins that reply are heard when it goes on.
 
 #include <algorithm>
 #include <array>

@@ -11,11 +11,12 @@
 // cancel request: the statement runs to its end and its session with it. A commit that has begun
 // is not stopped by anything but a crash.
 //
-// Simplifications: a session is a call inside, so idle connections of pools do not count towards the
-// limit, and opening one costs nothing; no locks, no replicas, no checkpoints; a statement computes
-// first and reads afterwards; the share of buffer hits is fixed, so a restart does not cool it, and
-// recovery takes no time of its own; commits are not reads for the storage and do not compete with
-// them; while the database hangs, reads and flushes that have begun finish, and what follows waits.
+// Simplifications: a session is a call inside, so idle connections of pools do not count towards
+// the limit, and opening one costs nothing; no locks, no replicas, no checkpoints; a statement
+// computes first and reads afterwards; the share of buffer hits is fixed, so a restart does not
+// cool it, and recovery takes no time of its own; flushes do not compete with reads for the
+// storage, which grants its limit evenly, without bursts; while the database hangs, reads and
+// flushes that have begun finish, and what follows waits.
 
 #include <algorithm>
 #include <array>

@@ -105,6 +105,7 @@ public:
         : world_(behind.world()),
           parameters_(parameters),
           next_(behind.next()),
+          layer_(static_cast<unsigned>(hash_of(behind.edge() + "/hedge"))),
           calls_(counter(behind, "hedge.calls", "Calls that came in.")),
           attempts_(counter(behind, "hedge.attempts", "Attempts made for them.")),
           won_(counter(behind, "hedge.won", "Calls answered by another than the first attempt.")) {
@@ -214,7 +215,7 @@ private:
         attempts_.add();
         Call& child = world_.calls.open(*this, *race.call, world_.now());
         race.runners[race.sent] = &child;
-        child.set_attempt(static_cast<unsigned>(++race.sent));
+        if (++race.sent > 1) child.set_attempt(layer_ + static_cast<unsigned>(race.sent));
         child.caller_note = reinterpret_cast<std::uint64_t>(&race);
         ++race.running;
         if (race.sent < race.attempts) {
@@ -260,6 +261,7 @@ private:
     World& world_;
     const Parameters& parameters_;
     Node& next_;
+    unsigned layer_;  // tells its attempts from those of other layers on the way
     std::uint32_t non_fatal_ = 0;  // a bit for each outcome
     Recent seen_;
     Counter& calls_;

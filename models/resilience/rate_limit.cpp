@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <optional>
 #include <variant>
 #include <vector>
 

@@ -334,6 +334,7 @@ public:
           parameters_(parameters),
           next_(behind.next()),
           stream_(behind.stream("retry")),
+          layer_(static_cast<unsigned>(hash_of(behind.edge() + "/retry"))),
           budget_(parameters.budget ? make_budget(*parameters.budget, world_.engine) : nullptr),
           calls_(counter(behind, "retry.calls", "Calls that came in.")),
           attempts_(counter(behind, "retry.attempts", "Attempts made for them.")),
@@ -411,7 +412,7 @@ private:
             attempts_.add();
             ++under_way_;
             Call& child = world_.calls.open(*this, *effort.call, world_.now());
-            child.set_attempt(++effort.attempt);
+            if (++effort.attempt > 1) child.set_attempt(layer_ + effort.attempt);
             child.caller_note = reinterpret_cast<std::uint64_t>(&effort);
             effort.child = &child;
             world_.calls.send(child, next_);
@@ -492,6 +493,7 @@ private:
     const Parameters& parameters_;
     Node& next_;
     Stream stream_;
+    unsigned layer_;  // tells its attempts from those of other layers of retries on the way
     std::uint32_t retried_ = 0;  // a bit for each outcome
     std::unique_ptr<Budget> budget_;
     std::int64_t under_way_ = 0;

@@ -107,7 +107,7 @@ public:
 
     void connect() override {
         for (const auto& item : parameters_.operations) {
-            programs_.emplace_back(item.value.steps, hash_of(item.name), callees_.resolver());
+            programs_.emplace_back(item.value.steps, hash_of(item.name), callees_);
         }
     }
 

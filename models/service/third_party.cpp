@@ -1,6 +1,6 @@
-// Somebody else's service: it takes its time, fails now and then, and allows us so much and no more.
-// It never runs out of processor; what runs out is our quota, one token bucket for the account and
-// one for each operation.
+// Somebody else's service: it takes its time, fails now and then, and allows us so much and no
+// more. It never runs out of processor; what runs out is our quota, one token bucket for the
+// account and one for each operation.
 //
 //     call ─▶ concurrency ─▶ quota of the account and the operation ─▶ latency ─▶ ok or error
 //                 └──────────────┴─ used up ▶ rejected_rate, with Retry-After

@@ -99,7 +99,7 @@ public:
             }
             steps.insert(steps.end(), item.value.steps.begin(), item.value.steps.end());
             sum += item.value.weight;
-            journeys_.push_back({Program(steps, hash_of(item.name), callees_.resolver()),
+            journeys_.push_back({Program(steps, hash_of(item.name), callees_),
                                  world_.journey(item.name), sum,
                                  static_cast<std::uint8_t>(item.value.priority)});
         }

@@ -563,6 +563,7 @@ Report make_report(const Scenario& scenario, const RunResults& results, std::str
     report.about = scenario.parameters().about;
     report.effective = scenario.effective();
     report.seed = static_cast<std::uint64_t>(run.seed);
+    report.replications = results.everything.size();
     report.duration_s = in_seconds(run.duration);
     report.warm_up_s = in_seconds(run.warm_up);
     report.reproduce = std::move(reproduce);

@@ -184,6 +184,7 @@ struct Report {
     std::string about;
     Value effective;
     std::uint64_t seed = 0;
+    std::size_t replications = 0;
     double duration_s = 0;
     double warm_up_s = 0;
     std::string reproduce;  // a command

@@ -10,6 +10,7 @@
 #include "sim/config/echo.hpp"
 #include "sim/config/edges.hpp"
 #include "sim/config/json_reader.hpp"
+#include "sim/run/judgement.hpp"
 #include "sim/world/chain.hpp"
 #include "sim/world/component.hpp"
 
@@ -257,6 +258,8 @@ std::unique_ptr<const Scenario> Scenario::make(Value value, const std::string& p
     check.names();
     check.faults();
     check.references(*scenario->world(0, 0));
+    problems.raise(sources);
+    check_metrics(*scenario, problems);
     problems.raise(sources);
     scenario->assumptions_ = std::move(reading.assumptions);
     scenario->effective_ = echo(scenario->parameters_);

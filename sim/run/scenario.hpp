@@ -113,6 +113,7 @@ struct Expectation {
     std::string because;
     Scope scope = Scope::all;
     Share of_seeds{0.9};
+    bool only_with_faults = false;
     void describe(Fields& fields);
 };
 

@@ -123,7 +123,9 @@ void Expectation::describe(Fields& fields) {
     fields("because", because, "Why the author expects it.", {.required = true});
     fields("scope", scope, "Which part of the run it looks at.");
     fields("of_seeds", of_seeds, "In at least this share of the replications.", {.above = 0});
-    fields.rule(at_least.empty() != at_most.empty() || !at_least.empty(), "metric",
+    fields("only_with_faults", only_with_faults,
+           "The faults cause it: in as many runs without them the opposite holds.");
+    fields.rule(!at_least.empty() || !at_most.empty(), "metric",
                 "needs \"at_least\" or \"at_most\"");
 }
 

@@ -67,6 +67,14 @@ public:
           world_(scenario.world(plan.seed, plan.replication)),
           faults_(*world_, scenario, plan) {}
 
+    Replication nothing_yet() {
+        world_->start();
+        Replication result;
+        result.plan = plan_;
+        look(result);
+        return result;
+    }
+
     Replication result() {
         world_->start();
         faults_.schedule();
@@ -209,6 +217,13 @@ bool FaultSelection::contains(std::size_t number) const {
 
 Replication simulate(const Scenario& scenario, const RunPlan& plan, RunWatch& watch) {
     return Run(scenario, plan, watch).result();
+}
+
+Replication nothing_yet(const Scenario& scenario) {
+    RunWatch watch;
+    RunPlan plan;
+    plan.duration = std::chrono::seconds(1);
+    return Run(scenario, plan, watch).nothing_yet();
 }
 
 std::vector<Replication> simulate_all(const Scenario& scenario, const std::vector<RunPlan>& plans,

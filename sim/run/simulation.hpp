@@ -97,6 +97,9 @@ struct RunWatch {
 /// Runs one replication: a pure function of the scenario and the plan.
 Replication simulate(const Scenario& scenario, const RunPlan& plan, RunWatch& watch);
 
+/// What a run of the scenario measures, before anything has happened: every meter and journey.
+Replication nothing_yet(const Scenario& scenario);
+
 /// Runs all plans on this many threads; the results are in the order of the plans, whatever the
 /// number of threads.
 std::vector<Replication> simulate_all(const Scenario& scenario, const std::vector<RunPlan>& plans,

@@ -20,11 +20,6 @@ public:
     /// REQUIRES: the component exists, can be called and has this operation.
     Program::Target resolve(const OperationName& name);
 
-    /// For programs: `resolve` as a function.
-    Program::Resolve resolver() {
-        return [this](const OperationName& name) { return resolve(name); };
-    }
-
     /// The chains of one calling instance, added to its script in the order of the numbers.
     std::vector<std::unique_ptr<Chain>> connect(std::uint64_t instance, ZoneId zone,
                                                 Script& script) const;

@@ -7,9 +7,16 @@
 
 namespace prodsim {
 
+namespace {
+
+std::int64_t thousandths(double cores) { return static_cast<std::int64_t>(cores * 1000 + 0.5); }
+
+}  // namespace
+
 CpuMeters::CpuMeters(Meters& meters, std::string_view owner)
     : runnable(meters.level(owner, "cpu.runnable", "On a core or wanting one.")),
       busy(meters.level(owner, "cpu.busy", "Cores in use, in thousandths of a core.")),
+      capacity(meters.level(owner, "cpu.capacity", "Cores there are, in thousandths of a core.")),
       tasks(meters.counter(owner, "cpu.tasks", "Pieces of processor work begun.")),
       stays(meters.stays(runnable)),
       work(meters.work(owner)) {}
@@ -17,6 +24,7 @@ CpuMeters::CpuMeters(Meters& meters, std::string_view owner)
 Cpu::Cpu(Engine& engine, CpuMeters& meters, double cores, std::int64_t slots, Action finished)
     : engine_(engine), meters_(meters), finished_(finished), cores_(cores), slots_(slots) {
     assert(cores > 0 && slots >= 1);
+    meters_.capacity.add(thousandths(cores), engine_.now());
 }
 
 void Cpu::run(CpuTask& task, Duration demand) {
@@ -62,7 +70,7 @@ void Cpu::changed() {
     const auto running = static_cast<double>(heap_.size());
     const double used = std::min(running, cores_);
     rate_ = running <= cores_ ? speed_ : speed_ * cores_ / running;
-    const auto busy = static_cast<std::int64_t>(used * 1000 + 0.5);
+    const std::int64_t busy = thousandths(used);
     if (busy != busy_) {
         meters_.busy.add(busy - busy_, engine_.now());
         busy_ = busy;
@@ -150,6 +158,7 @@ void Cpu::set_speed(double speed) {
 
 void Cpu::set_cores(double cores) {
     advance();
+    meters_.capacity.add(thousandths(cores) - thousandths(cores_), engine_.now());
     cores_ = cores;
     changed();
 }

@@ -26,6 +26,7 @@ struct CpuMeters {
 
     Level& runnable;   // on a core or wanting one
     Level& busy;       // cores in use, in thousandths of a core
+    Level& capacity;   // the cores there are, in thousandths of a core
     Counter& tasks;
     StayBook& stays;   // of `runnable`
     WorkBook& work;

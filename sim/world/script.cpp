@@ -3,15 +3,16 @@
 #include <cassert>
 #include <utility>
 
+#include "sim/world/callees.hpp"
 #include "sim/world/world.hpp"
 
 namespace prodsim {
 
 // ---- from steps to instructions ------------------------------------------------------------------
 
-Program::Program(const Steps& steps, std::uint64_t seed, const Resolve& resolve) : seed_(seed) {
+Program::Program(const Steps& steps, std::uint64_t seed, Callees& callees) : seed_(seed) {
     emit(Do::jump).target = 1;  // so that 0 is never the place of a guard
-    add(steps, resolve);
+    add(steps, callees);
     emit(Do::end);
 }
 
@@ -22,16 +23,16 @@ Program::Instruction& Program::emit(Do what) {
     return made;
 }
 
-void Program::add(const Steps& steps, const Resolve& resolve) {
+void Program::add(const Steps& steps, Callees& callees) {
     for (const auto& step : steps) {
         if (const auto* cpu = step.as<CpuStep>()) add(*cpu);
         if (const auto* wait = step.as<WaitStep>()) add(*wait);
-        if (const auto* call = step.as<CallStep>()) add(*call, resolve);
-        if (const auto* publish = step.as<PublishStep>()) add(*publish, resolve);
-        if (const auto* choose = step.as<ChooseStep>()) add(*choose, resolve);
-        if (const auto* parallel = step.as<ParallelStep>()) add(*parallel, resolve);
-        if (const auto* repeat = step.as<RepeatStep>()) add(*repeat, resolve);
-        if (const auto* guarded = step.as<TryStep>()) add(*guarded, resolve);
+        if (const auto* call = step.as<CallStep>()) add(*call, callees);
+        if (const auto* publish = step.as<PublishStep>()) add(*publish, callees);
+        if (const auto* choose = step.as<ChooseStep>()) add(*choose, callees);
+        if (const auto* parallel = step.as<ParallelStep>()) add(*parallel, callees);
+        if (const auto* repeat = step.as<RepeatStep>()) add(*repeat, callees);
+        if (const auto* guarded = step.as<TryStep>()) add(*guarded, callees);
     }
 }
 
@@ -39,8 +40,8 @@ void Program::add(const CpuStep& step) { emit(Do::cpu).law = step.demand.distrib
 
 void Program::add(const WaitStep& step) { emit(Do::wait).law = step.time.distribution(); }
 
-void Program::add(const CallStep& step, const Resolve& resolve) {
-    const Target target = resolve(step.target);
+void Program::add(const CallStep& step, Callees& callees) {
+    const Target target = callees.resolve(step.target);
     Instruction& made = emit(Do::call);
     made.chain = target.chain;
     made.operation = target.operation;
@@ -49,8 +50,8 @@ void Program::add(const CallStep& step, const Resolve& resolve) {
     made.write = step.write;
 }
 
-void Program::add(const PublishStep& step, const Resolve& resolve) {
-    const Target target = resolve(step.target);
+void Program::add(const PublishStep& step, Callees& callees) {
+    const Target target = callees.resolve(step.target);
     Instruction& made = emit(Do::publish);
     made.chain = target.chain;
     made.operation = target.operation;
@@ -58,7 +59,7 @@ void Program::add(const PublishStep& step, const Resolve& resolve) {
     made.write = true;
 }
 
-void Program::add(const ChooseStep& step, const Resolve& resolve) {
+void Program::add(const ChooseStep& step, Callees& callees) {
     const std::uint32_t choice = here();
     const auto detail = static_cast<std::uint32_t>(choices_.size());
     emit(Do::choose).detail = detail;
@@ -69,7 +70,7 @@ void Program::add(const ChooseStep& step, const Resolve& resolve) {
         sum += branch.weight;
         choices_[detail].cumulative.push_back(sum);
         choices_[detail].targets.push_back(here());
-        add(branch.steps, resolve);
+        add(branch.steps, callees);
         exits.push_back(here());
         emit(Do::jump);
     }
@@ -77,7 +78,7 @@ void Program::add(const ChooseStep& step, const Resolve& resolve) {
     code_[choice].target = here();
 }
 
-void Program::add(const ParallelStep& step, const Resolve& resolve) {
+void Program::add(const ParallelStep& step, Callees& callees) {
     const std::uint32_t fork = here();
     const auto detail = static_cast<std::uint32_t>(forks_.size());
     emit(Do::fork).detail = detail;
@@ -91,7 +92,7 @@ void Program::add(const ParallelStep& step, const Resolve& resolve) {
     const std::uint32_t depth = std::exchange(depth_, 0);  // a branch counts its own rounds
     for (const Branch& branch : step.branches) {
         forks_[detail].branches.push_back(here());
-        add(branch.steps, resolve);
+        add(branch.steps, callees);
         emit(Do::end);
     }
     guard_ = outer;
@@ -99,31 +100,31 @@ void Program::add(const ParallelStep& step, const Resolve& resolve) {
     code_[fork].target = here();
 }
 
-void Program::add(const RepeatStep& step, const Resolve& resolve) {
+void Program::add(const RepeatStep& step, Callees& callees) {
     assert(depth_ < deepest_repeat);
     const std::uint32_t start = here();
     Instruction& repeat = emit(Do::repeat);
     repeat.law = step.times.distribution();
     repeat.detail = depth_++;
-    add(step.steps, resolve);
+    add(step.steps, callees);
     Instruction& again = emit(Do::again);
     again.detail = --depth_;
     again.target = start + 1;
     code_[start].target = here();
 }
 
-void Program::add(const TryStep& step, const Resolve& resolve) {
+void Program::add(const TryStep& step, Callees& callees) {
     const std::uint32_t guard = here();
     emit(Do::guard);
     const std::uint32_t outer = std::exchange(guard_, guard);
-    add(step.steps, resolve);
+    add(step.steps, callees);
     guard_ = outer;
     emit(Do::unguard).target = outer;
     const std::uint32_t exit = here();
     emit(Do::jump);
     code_[guard].target = here();
     emit(Do::unguard).target = outer;
-    add(step.otherwise, resolve);
+    add(step.otherwise, callees);
     code_[exit].target = here();
 }
 

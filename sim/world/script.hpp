@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "sim/core/pool.hpp"
@@ -12,6 +11,7 @@
 
 namespace prodsim {
 
+class Callees;
 class World;
 
 /// Steps made ready to run: a flat list of instructions with jumps, shared by all who run it.
@@ -22,14 +22,12 @@ public:
         std::uint16_t chain;
         std::uint16_t operation;
     };
-    using Resolve = std::function<Target(const OperationName&)>;
-
     /// Repeats may stand inside one another this deep.
     static constexpr std::size_t deepest_repeat = 3;
 
     /// `seed` keeps the draws of programs of one component apart.
     /// REQUIRES: repeats are nested no deeper than `deepest_repeat`.
-    Program(const Steps& steps, std::uint64_t seed, const Resolve& resolve);
+    Program(const Steps& steps, std::uint64_t seed, Callees& callees);
 
 private:
     friend class Script;
@@ -65,15 +63,15 @@ private:
         Leftover leftover;
     };
 
-    void add(const Steps& steps, const Resolve& resolve);
+    void add(const Steps& steps, Callees& callees);
     void add(const CpuStep& step);
     void add(const WaitStep& step);
-    void add(const CallStep& step, const Resolve& resolve);
-    void add(const PublishStep& step, const Resolve& resolve);
-    void add(const ChooseStep& step, const Resolve& resolve);
-    void add(const ParallelStep& step, const Resolve& resolve);
-    void add(const RepeatStep& step, const Resolve& resolve);
-    void add(const TryStep& step, const Resolve& resolve);
+    void add(const CallStep& step, Callees& callees);
+    void add(const PublishStep& step, Callees& callees);
+    void add(const ChooseStep& step, Callees& callees);
+    void add(const ParallelStep& step, Callees& callees);
+    void add(const RepeatStep& step, Callees& callees);
+    void add(const TryStep& step, Callees& callees);
     Instruction& emit(Do what);
     std::uint32_t here() const { return static_cast<std::uint32_t>(code_.size()); }
 

@@ -143,10 +143,11 @@ private:
     private:
         void accept(Call& call) override {
             ++backend_.count_;
-            Job& job = jobs_.emplace_back(Job{&call, nullptr, backend_.script_(call), {}, {}});
+            Job& job = jobs_.emplace_back(Job{&call, nullptr, {}, {}, {}});
             job.self = std::prev(jobs_.end());
             call.callee_note = reinterpret_cast<std::uint64_t>(&job);
             if (backend_.keeps_visits_) job.visit = &backend_.enter(call, number());
+            job.act = backend_.script_(call);  // which may make the caller give up
             if (!job.act.reply) return;
             if (job.act.after == 0s) return end(job, *job.act.reply);
             job.timer = world_.engine.after(job.act.after, action<&Copy::finish>(*this, job));
@@ -324,8 +325,11 @@ public:
         return problems.render(sources);
     }
 
-    /// Until this instant, or until nothing is left to happen within a day.
-    void run(Duration until = 24h) { world.engine.run_until(Time{until}); }
+    /// A day on, which is when everything has happened that a test waits for.
+    void run() { world.engine.run_until(world.now() + 24h); }
+
+    /// Up to this instant.
+    void run(Duration until) { world.engine.run_until(Time{until}); }
 
     /// Does something then, as an event of its own.
     void at(Duration when, std::function<void()> what) {

@@ -1,5 +1,5 @@
-// The load balancer, the database, the cache and the third party, each driven by callers whose every
-// instant is known, and built from JSON as users build them.
+// The load balancer, the database, the cache and the third party, each driven by callers whose
+// every instant is known, and built from JSON as users build them.
 
 #include "tests/catch.hpp"
 #include "tests/models/bench.hpp"
@@ -76,9 +76,7 @@ public:
     std::size_t call(const std::string& operation = "op") { return call(operation, ++subjects_); }
 
     Request request(const std::string& operation, std::uint64_t subject) {
-        const auto known = it().operation(operation);
-        REQUIRE(known);
-        return {.subject = subject, .operation = *known};
+        return {.subject = subject, .operation = it().operation(operation).value()};
     }
 
     void run(Duration until = 24h) { world.engine.run_until(Time{until}); }
@@ -114,10 +112,16 @@ public:
         return instants;
     }
 
-    /// Every call was answered, was wasted or lives, and stays add up to levels (Little's law).
+    /// Every call was answered, was wasted or lives, and where nobody is left the stays add up to
+    /// the integral of the level, to the nanosecond (Little's law).
     bool balanced() const {
         const Calls& calls = world.calls;
-        return calls.opened() == calls.answered() + calls.wasted() + calls.live();
+        if (calls.opened() != calls.answered() + calls.wasted() + calls.live()) return false;
+        for (const auto& [level, stays] : world.meters.stay_books()) {
+            if (level->value() != 0) continue;
+            if (level->integral(world.now()) != stays.sum()) return false;
+        }
+        return true;
     }
 
 private:
@@ -251,7 +255,7 @@ double fifo_hit_ratio(const std::vector<double>& p, std::size_t capacity) {
 
 }  // namespace
 
-// ---- load balancer ---------------------------------------------------------------------------------
+// ---- load balancer ------------------------------------------------------------------------------
 
 TEST_CASE("a load balancer without a policy lets the instances take turns") {
     Stage stage(R"({"type": "load_balancer", "target": "backend"})", 3);
@@ -265,7 +269,8 @@ TEST_CASE("a load balancer without a policy lets the instances take turns") {
 
 TEST_CASE("a load balancer that is given a balancing policy uses that one") {
     Stage stage(R"({"type": "load_balancer", "target": "backend",
-                    "policy": [{"type": "balance", "algorithm": "weighted", "weights": [0, 1, 0]}]})",
+                    "policy": [{"type": "balance", "algorithm": "weighted",
+                                "weights": [0, 1, 0]}]})",
                 3);
     for (int i = 0; i < 9; ++i) stage.call();
     for (const Visit& visit : stage.backend().visits()) REQUIRE(visit.endpoint == 2);
@@ -292,7 +297,8 @@ TEST_CASE("a load balancer passes requests on as they are, and replies too") {
 }
 
 TEST_CASE("a load balancer does around its calls what its policy says") {
-    Stage stage(R"({"type": "load_balancer", "target": "backend", "policy": [{"type": "timeout", "limit": "1s"}]})");
+    Stage stage(R"({"type": "load_balancer", "target": "backend",
+                    "policy": [{"type": "timeout", "limit": "1s"}]})");
     stage.backend().plays({hangs()});
     stage.call();
     stage.run();
@@ -307,9 +313,9 @@ TEST_CASE("a node of a load balancer rejects calls beyond its connections, and o
     for (int i = 0; i < 3; ++i) stage.call();
     REQUIRE(stage.client().answer().outcome == Outcome::rejected_overload);
     REQUIRE(stage.client().answer().mechanism == "connections in use");
-    stage.run();
+    stage.run(2s);
     stage.call();
-    stage.run();
+    stage.run(4s);
     REQUIRE(stage.client().count(Outcome::ok) == 3);
 }
 
@@ -369,6 +375,7 @@ TEST_CASE("a node of a load balancer that dies resets its calls and lets go of t
     REQUIRE(stage.client().count(Outcome::ok) == 1);
     REQUIRE(stage.level("connections.present") == 0);
     REQUIRE(stage.world.calls.live() == 0);
+    REQUIRE(stage.balanced());
 }
 
 TEST_CASE("a load balancer has the operations of its target, and smaller it takes less") {
@@ -380,7 +387,7 @@ TEST_CASE("a load balancer has the operations of its target, and smaller it take
     REQUIRE(stage.client().count(Outcome::rejected_overload) == 2);
 }
 
-// ---- SQL database ----------------------------------------------------------------------------------
+// ---- SQL database -------------------------------------------------------------------------------
 
 TEST_CASE("a database refuses statements beyond its connections") {
     Stage stage(R"({"type": "sql_database", "cores": 2, "connections": 2,
@@ -522,8 +529,8 @@ TEST_CASE("the misses of a statement are binomial in its pages") {
 
 TEST_CASE("another attempt touches the same pages and finds others of them in the buffer") {
     Stage stage(R"({"type": "sql_database", "iops": 0, "io_time": 0,
-                    "operations": {"op": {"cpu": 0, "pages": {"type": "uniform", "min": 1, "max": 1000},
-                                          "buffer_hit": 0}}})");
+                    "operations": {"op": {"cpu": 0, "buffer_hit": 0, "pages":
+                                          {"type": "uniform", "min": 1, "max": 1000}}}})");
     Request request = stage.request("op", 5);
     stage.client().call(request);
     stage.run(1s);
@@ -575,6 +582,7 @@ TEST_CASE("a database that dies loses its sessions and everything under way") {
     REQUIRE(stage.level("cpu.runnable") == 0);
     REQUIRE(stage.level("io.present") == 0);
     REQUIRE(stage.world.calls.live() == 0);
+    REQUIRE(stage.balanced());
 }
 
 TEST_CASE("a slow database takes longer for processor, storage and log alike") {
@@ -587,7 +595,7 @@ TEST_CASE("a slow database takes longer for processor, storage and log alike") {
     REQUIRE(stage.client().answer().at == 30ms);
 }
 
-// ---- cache -----------------------------------------------------------------------------------------
+// ---- cache --------------------------------------------------------------------------------------
 
 TEST_CASE("H01: hit ratios of LRU, FIFO and RANDOM are exact") {
     const std::vector<double> p{0.5, 0.25, 0.15, 0.1};
@@ -929,6 +937,7 @@ TEST_CASE("a cache that dies is empty afterwards and lets go of its loads") {
     stage.run();
     REQUIRE(stage.count("misses") > misses);
     REQUIRE(stage.client().count(Outcome::ok) == 120);
+    REQUIRE(stage.balanced());
 }
 
 TEST_CASE("a cache that hangs answers when it goes on, with what came meanwhile") {
@@ -967,11 +976,12 @@ TEST_CASE("a cache says what is wrong with its description") {
     REQUIRE_THAT(Stage::problems_of(R"({"type": "cache", "keys": 3, "popularity":
                                         {"type": "weights", "weights": [1, 2]}})"),
                  ContainsSubstring("one weight for each"));
-    REQUIRE(Stage::problems_of(R"({"type": "cache", "keys": 3, "popularity": {"type": "zipf", "exponent": 0.8}})")
+    REQUIRE(Stage::problems_of(R"({"type": "cache", "keys": 3, "popularity":
+                                   {"type": "zipf", "exponent": 0.8}})")
                 .empty());
 }
 
-// ---- third party -----------------------------------------------------------------------------------
+// ---- third party --------------------------------------------------------------------------------
 
 TEST_CASE("a third party lets a burst pass, then the rate, and says when to come again") {
     Stage stage(R"({"type": "third_party", "latency": "1ms", "error_rate": 0,
@@ -1086,4 +1096,5 @@ TEST_CASE("a third party can hang, slow down, grant less and vanish") {
     stage.crash();
     REQUIRE(stage.client().count(Outcome::reset) == 4);
     REQUIRE(stage.world.calls.live() == 0);
+    REQUIRE(stage.balanced());
 }

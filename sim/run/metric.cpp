@@ -1,0 +1,254 @@
+#include "sim/run/metric.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace prodsim {
+
+namespace {
+
+const Journey* journey_of(const Replication& run, std::string_view name) {
+    for (const Journey& journey : run.journeys) {
+        if (journey.name() == name) return &journey;
+    }
+    return nullptr;
+}
+
+bool starts_with(std::string_view text, std::string_view start) {
+    return text.substr(0, start.size()) == start;
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+    return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+/// "mean" or "p99" of a histogram.
+std::optional<double> statistic(const Histogram& histogram, std::string_view which) {
+    if (histogram.count() == 0) return std::nullopt;
+    if (which == "mean") return histogram.mean_s();
+    if (which == "max") return in_seconds(histogram.max());
+    const auto p = quantile_named(which);
+    if (!p) return std::nullopt;
+    return in_seconds(histogram.quantile(*p));
+}
+
+bool is_statistic(std::string_view which) {
+    return which == "mean" || which == "max" || quantile_named(which).has_value();
+}
+
+constexpr std::string_view journey_quantities[] = {
+    "offered",      "goodput",      "throughput",  "availability", "degraded",
+    "latency_mean", "latency_p50",  "latency_p90", "latency_p99",  "latency_p99_9",
+};
+
+bool is_journey_quantity(std::string_view quantity) {
+    for (const std::string_view known : journey_quantities) {
+        if (known == quantity) return true;
+    }
+    if (starts_with(quantity, "latency_all_")) return is_statistic(quantity.substr(12));
+    return starts_with(quantity, "latency_") && is_statistic(quantity.substr(8));
+}
+
+/// What the windows of a series that lie within a span add up to.
+struct Sum {
+    std::uint64_t count = 0;
+    std::uint64_t bad = 0;
+    Duration sum{};
+};
+
+template <class Visit>
+void for_each_window(const Series& series, Span span, Visit visit) {
+    for (std::size_t i = 0; i < series.windows().size(); ++i) {
+        if (series.start(i) >= span.from && series.start(i) + series.width() <= span.to) visit(i);
+    }
+}
+
+Sum sum_over(const Series& series, Span span) {
+    Sum sum;
+    for_each_window(series, span, [&](std::size_t i) {
+        sum.count += series.windows()[i].count;
+        sum.bad += series.windows()[i].bad;
+        sum.sum += series.windows()[i].sum;
+    });
+    return sum;
+}
+
+/// The largest quantile of any window of the span: what the worst second looked like.
+std::optional<double> worst_quantile(const Series& series, Span span, double p) {
+    std::optional<double> worst;
+    for_each_window(series, span, [&](std::size_t i) {
+        if (series.windows()[i].count == 0) return;
+        const double value = in_seconds(series.quantile(i, p));
+        worst = std::max(worst.value_or(value), value);
+    });
+    return worst;
+}
+
+}  // namespace
+
+std::optional<double> quantile_named(std::string_view name) {
+    if (name.size() < 2 || name.front() != 'p') return std::nullopt;
+    std::string digits(name.substr(1));
+    const std::size_t point = digits.find('_');
+    if (point != std::string::npos) digits[point] = '.';
+    double percent = 0;
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), percent);
+    if (result.ec != std::errc() || result.ptr != digits.data() + digits.size()) {
+        return std::nullopt;
+    }
+    if (!(percent > 0 && percent < 100)) return std::nullopt;
+    return percent / 100;
+}
+
+std::optional<Metric> Metric::parse(std::string_view name) {
+    const std::size_t dot = name.find('.');
+    if (dot == std::string_view::npos || dot == 0 || dot + 1 == name.size()) return std::nullopt;
+    Metric metric;
+    metric.name_ = name;
+    metric.subject_ = name.substr(0, dot);
+    metric.quantity_ = name.substr(dot + 1);
+    return metric;
+}
+
+Dimension Metric::dimension() const {
+    if (quantity_ == "availability" || quantity_ == "degraded" || quantity_ == "utilisation") {
+        return Dimension::share;
+    }
+    if (starts_with(quantity_, "latency_")) return Dimension::duration;
+    if (quantity_ == "offered" || quantity_ == "goodput" || quantity_ == "throughput") {
+        return Dimension::rate;
+    }
+    for (const std::string_view end : {"wait_mean", "wait_p50", "wait_p90", "wait_p99"}) {
+        if (ends_with(quantity_, end)) return Dimension::duration;
+    }
+    return Dimension::number;
+}
+
+bool Metric::exists(const Replication& run) const {
+    if (journey_of(run, subject_) != nullptr) return is_journey_quantity(quantity_);
+    const auto names = metric_names(run);
+    return std::find(names.begin(), names.end(), name_) != names.end();
+}
+
+std::optional<double> Metric::of(const Replication& run) const {
+    const double window = in_seconds(run.end - (start_of_run + run.plan.warm_up));
+    if (const Journey* journey = journey_of(run, subject_)) return of_journey(*journey, window);
+    return of_component(run);
+}
+
+std::optional<double> Metric::of_journey(const Journey& journey, double window_s) const {
+    const std::uint64_t good = journey.latency_good().count();
+    const std::uint64_t all = good + journey.latency_bad().count();
+    if (quantity_ == "offered") {
+        return static_cast<double>(journey.offered().in_window()) / window_s;
+    }
+    if (quantity_ == "goodput") return static_cast<double>(good) / window_s;
+    if (quantity_ == "throughput") return static_cast<double>(all) / window_s;
+    if (quantity_ == "availability" || quantity_ == "degraded") {
+        if (all == 0) return std::nullopt;
+        const std::uint64_t part =
+            quantity_ == "availability" ? good : journey.outcomes().count(Outcome::degraded);
+        return static_cast<double>(part) / static_cast<double>(all);
+    }
+    if (starts_with(quantity_, "latency_all_")) {
+        Histogram everything = journey.latency_good();
+        everything.merge(journey.latency_bad());
+        return statistic(everything, std::string_view(quantity_).substr(12));
+    }
+    if (starts_with(quantity_, "latency_")) {
+        return statistic(journey.latency_good(), std::string_view(quantity_).substr(8));
+    }
+    return std::nullopt;
+}
+
+std::optional<double> Metric::of_component(const Replication& run) const {
+    const double window = in_seconds(run.end - (start_of_run + run.plan.warm_up));
+    if (quantity_ == "utilisation") {
+        const auto* busy = run.readings.level(subject_, "cpu.busy");
+        const auto* capacity = run.readings.level(subject_, "cpu.capacity");
+        if (busy == nullptr || capacity == nullptr || capacity->mean <= 0) return std::nullopt;
+        return busy->mean / capacity->mean;
+    }
+    if (const auto* counter = run.readings.counter(subject_, quantity_)) {
+        return static_cast<double>(counter->in_window) / window;
+    }
+    if (const auto* level = run.readings.level(subject_, quantity_)) return level->mean;
+    const std::size_t split = quantity_.rfind('_');
+    if (split == std::string::npos) return std::nullopt;
+    const std::string meter = quantity_.substr(0, split);
+    const std::string which = quantity_.substr(split + 1);
+    if (const auto* level = run.readings.level(subject_, meter); level && which == "max") {
+        return static_cast<double>(level->maximum);
+    }
+    if (const auto* histogram = run.readings.histogram(subject_, meter)) {
+        return statistic(histogram->histogram, which);
+    }
+    return std::nullopt;
+}
+
+std::optional<double> Metric::of(const Replication& run, Span span) const {
+    const Journey* journey = journey_of(run, subject_);
+    if (journey == nullptr) return std::nullopt;
+    const Series& series = quantity_ == "offered" ? journey->offers() : journey->ends();
+    const Sum sum = sum_over(series, span);
+    const double length = in_seconds(span.to - span.from);
+    if (length <= 0) return std::nullopt;
+    if (quantity_ == "offered" || quantity_ == "throughput") {
+        return static_cast<double>(sum.count) / length;
+    }
+    if (quantity_ == "goodput") return static_cast<double>(sum.count - sum.bad) / length;
+    if (sum.count == 0) return std::nullopt;
+    if (quantity_ == "availability") {
+        return static_cast<double>(sum.count - sum.bad) / static_cast<double>(sum.count);
+    }
+    if (ends_with(quantity_, "_mean")) {
+        return in_seconds(sum.sum) / static_cast<double>(sum.count);
+    }
+    const auto p = quantile_named(quantity_.substr(quantity_.rfind('p')));
+    return p ? worst_quantile(series, span, *p) : std::nullopt;
+}
+
+std::vector<std::string> metric_names(const Replication& run) {
+    std::vector<std::string> names{"recovery_time"};
+    for (const Journey& journey : run.journeys) {
+        for (const std::string_view quantity : journey_quantities) {
+            names.push_back(journey.name() + "." + std::string(quantity));
+        }
+    }
+    for (const auto& level : run.readings.levels) {
+        if (level.name.name == "cpu.busy") names.push_back(level.name.owner + ".utilisation");
+        names.push_back(level.name.owner + "." + level.name.name);
+    }
+    for (const auto& counter : run.readings.counters) {
+        names.push_back(counter.name.owner + "." + counter.name.name);
+    }
+    for (const auto& histogram : run.readings.histograms) {
+        names.push_back(histogram.name.owner + "." + histogram.name.name + "_p99");
+        names.push_back(histogram.name.owner + "." + histogram.name.name + "_mean");
+    }
+    return names;
+}
+
+ParsedThreshold parse_threshold(std::string_view text, Dimension dimension) {
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    ParsedThreshold parsed;
+    parsed.threshold.text = text;
+    const bool least = starts_with(text, ">=");
+    if (!least && !starts_with(text, "<=")) {
+        parsed.message = "starts neither with <= nor with >=";
+        parsed.cure = "write \"<= 800ms\" or \">= 99.9%\"";
+        return parsed;
+    }
+    parsed.threshold.at_least = least;
+    text.remove_prefix(2);
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    const ParsedQuantity quantity = parse_quantity(text, dimension);
+    parsed.message = quantity.message;
+    parsed.cure = quantity.cure;
+    const bool nanoseconds = dimension == Dimension::duration;
+    parsed.threshold.value = nanoseconds ? quantity.value * 1e-9 : quantity.value;
+    return parsed;
+}
+
+}  // namespace prodsim

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/config/units.hpp"
+#include "sim/run/simulation.hpp"
+
+namespace prodsim {
+
+/// A stretch of simulated time.
+struct Span {
+    Time from;
+    Time to;
+};
+
+/// A number that a run can be asked for: "order.latency_p99", "orders-pg.utilisation",
+/// "shop -> orders-pg.retry.attempts". The last part says what, the rest says whose.
+///
+/// Of a journey: offered, goodput, throughput (per second), availability, degraded (shares),
+/// latency_mean, latency_p50, latency_p90, latency_p99, latency_p99_9 (of successes),
+/// latency_all_... (of everything). Of a component: utilisation, and the name of any of its meters:
+/// counters per second, levels as their mean or with "_max", histograms with "_mean" or "_p99".
+class Metric {
+public:
+    /// Nothing when the name does not have the form.
+    static std::optional<Metric> parse(std::string_view name);
+
+    const std::string& name() const { return name_; }
+
+    /// In which unit a limit is written; the base units are seconds, 1/s, shares and numbers.
+    Dimension dimension() const;
+
+    /// The value over the whole window; nothing when the run has no such thing, or nothing of it.
+    std::optional<double> of(const Replication& run) const;
+
+    /// The value over a stretch of it, from the series; only journeys have these.
+    std::optional<double> of(const Replication& run, Span span) const;
+
+    /// Whether a run of this kind has the metric at all.
+    bool exists(const Replication& run) const;
+
+private:
+    std::optional<double> of_journey(const Journey& journey, double window_s) const;
+    std::optional<double> of_component(const Replication& run) const;
+
+    std::string name_;
+    std::string subject_;
+    std::string quantity_;
+};
+
+/// Every name that `run` can be asked for: for "did you mean".
+std::vector<std::string> metric_names(const Replication& run);
+
+/// A quantile named in a metric: "p99" is 0.99, "p99_9" is 0.999.
+std::optional<double> quantile_named(std::string_view name);
+
+/// A comparison with a quantity: "<= 800ms".
+struct Threshold {
+    bool at_least = false;  // otherwise at most
+    double value = 0;       // in seconds, 1/s, share or number
+    std::string text;
+
+    bool holds(double measured) const { return at_least ? measured >= value : measured <= value; }
+};
+
+struct ParsedThreshold {
+    Threshold threshold;
+    std::string message;  // empty if all is well
+    std::string cure;
+};
+
+ParsedThreshold parse_threshold(std::string_view text, Dimension dimension);
+
+}  // namespace prodsim

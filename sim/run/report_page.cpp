@@ -1,0 +1,441 @@
+#include "sim/run/report_page.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/run/report_numbers.hpp"
+
+namespace prodsim {
+
+namespace {
+
+constexpr std::size_t most_rows = 30;
+constexpr std::size_t most_curves = 6;
+
+std::string plural(std::uint64_t count, const std::string& noun) {
+    return readable_count(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+// ---- the opening --------------------------------------------------------------------------------
+
+Line interruption(const CompletionReport& completion) {
+    return {Mark::bad, "INTERRUPTED: " + readable_count(completion.finished) + " of " +
+                           plural(completion.planned, "run") +
+                           " came to an end. What follows is of the part that ran."};
+}
+
+Line extent(const Report& report) {
+    std::uint64_t requests = 0;
+    for (const JourneyReport& journey : report.runs.journeys) requests += journey.ended;
+    std::string text = plural(report.replications, "replication") + " of " +
+                       readable_duration(report.duration_s);
+    if (report.warm_up_s > 0) {
+        text += ", the first " + readable_duration(report.warm_up_s) + " not measured";
+    }
+    text += "; seed " + std::to_string(report.seed) + "; " + plural(requests, "request") +
+            " measured";
+    return {Mark::none, text};
+}
+
+std::vector<Line> opening(const Report& report) {
+    std::vector<Line> lines;
+    if (report.completion.interrupted()) lines.push_back(interruption(report.completion));
+    if (!report.about.empty()) lines.push_back({Mark::none, report.about});
+    lines.push_back(extent(report));
+    if (report.replications == 1) {
+        lines.push_back({Mark::unsure, "One replication has no interval: ask for more to see how "
+                                       "sure the numbers are."});
+    }
+    if (report.assumption_count > 0) {
+        lines.push_back({Mark::none, plural(report.assumption_count, "default") +
+                                         " that nobody set went into this: see Assumptions."});
+    }
+    return lines;
+}
+
+// ---- journeys -----------------------------------------------------------------------------------
+
+bool any_degraded(const std::vector<JourneyReport>& journeys) {
+    return std::any_of(journeys.begin(), journeys.end(),
+                       [](const JourneyReport& j) { return j.degraded_per_s.value > 0; });
+}
+
+Table journey_table(const std::vector<JourneyReport>& journeys) {
+    const bool degraded = any_degraded(journeys);
+    Table table{{{"journey"}, {"offered", Align::right}, {"good", Align::right}}, {}};
+    if (degraded) table.columns.push_back({"degraded", Align::right});
+    table.columns.push_back({"failed", Align::right});
+    table.columns.push_back({"availability", Align::right});
+    for (const JourneyReport& journey : journeys) {
+        Table::Row row{{journey.name, readable_rate(journey.offered_per_s),
+                        readable_rate(journey.good_per_s)}};
+        if (degraded) row.cells.push_back(readable_rate(journey.degraded_per_s));
+        row.cells.push_back(readable_rate(journey.failed_per_s));
+        row.cells.push_back(readable_share(journey.availability));
+        table.rows.push_back(std::move(row));
+    }
+    return table;
+}
+
+/// Where requests pile up, rates and latencies are those of the run's length and nothing else.
+std::vector<Block> piles(const std::vector<JourneyReport>& journeys) {
+    constexpr double worth_telling = 0.01;
+    std::vector<Block> lines;
+    for (const JourneyReport& journey : journeys) {
+        const double difference = static_cast<double>(journey.offered) -
+                                  static_cast<double>(journey.ended);
+        if (difference < worth_telling * static_cast<double>(journey.offered)) continue;
+        lines.push_back(Line{Mark::unsure, journey.name + ": " +
+                                               readable_number(journey.under_way) +
+                                               " requests were still under way at the end of a "
+                                               "run: more come than get done."});
+    }
+    return lines;
+}
+
+Section journey_section(const std::string& title, const std::vector<JourneyReport>& journeys) {
+    Section section{title, "in a second of simulated time; ± is the 95 % interval", {}};
+    section.blocks.push_back(journey_table(journeys));
+    for (Block& line : piles(journeys)) section.blocks.push_back(std::move(line));
+    return section;
+}
+
+// ---- latencies ----------------------------------------------------------------------------------
+
+std::string quantile_text(const QuantileReport& quantile) {
+    return (quantile.enough_samples ? "" : "~") + readable_duration(quantile.seconds);
+}
+
+void add_durations(Table& table, const std::string& name, const std::string& kind,
+                   const DurationReport& durations, bool& few) {
+    if (durations.count == 0) return;
+    Table::Row row{{name, kind}};
+    for (const QuantileReport& quantile : durations.quantiles) {
+        row.cells.push_back(quantile_text(quantile));
+        few = few || !quantile.enough_samples;
+    }
+    row.cells.push_back(readable_duration(durations.max_s));
+    table.rows.push_back(std::move(row));
+}
+
+Section latency_section(const std::vector<JourneyReport>& journeys) {
+    Table table{{{"journey"}, {"of"}}, {}};
+    for (const double share : reported_quantiles) {
+        table.columns.push_back({percentile_name(share), Align::right});
+    }
+    table.columns.push_back({"longest", Align::right});
+    bool few = false;
+    for (const JourneyReport& journey : journeys) {
+        const bool all_good = journey.latency_good.count == journey.latency_all.count;
+        add_durations(table, journey.name, all_good ? "all" : "good", journey.latency_good, few);
+        if (all_good) continue;
+        add_durations(table, journey.latency_good.count == 0 ? journey.name : "", "all",
+                      journey.latency_all, few);
+    }
+    Section section{"Latency", "from a request's start to its answer, good or bad", {table}};
+    if (few) {
+        section.blocks.push_back(
+            Line{Mark::unsure, "~ marks a percentile with fewer than " +
+                                   readable_number(fewest_beyond_quantile) +
+                                   " slower requests: chance, rather than a measurement."});
+    }
+    return section;
+}
+
+// ---- failures -----------------------------------------------------------------------------------
+
+std::string reason_text(const Reason& reason) {
+    if (reason.component.empty()) return "not said";
+    return reason.component + ": " + reason.mechanism;
+}
+
+void add_failure_section(Page& page, const std::vector<JourneyReport>& journeys) {
+    Table table{{{"journey"},
+                 {"share", Align::right},
+                 {"requests", Align::right},
+                 {"how it ended"},
+                 {"because of"}},
+                {}};
+    for (const JourneyReport& journey : journeys) {
+        std::string name = journey.name;
+        for (const FailureReport& failure : journey.failures) {
+            if (table.rows.size() == most_rows) break;
+            table.rows.push_back({{std::exchange(name, ""), readable_share(failure.share),
+                                   readable_count(failure.count),
+                                   std::string(name_of(failure.outcome)),
+                                   reason_text(failure.reason)}});
+        }
+    }
+    if (table.rows.empty()) return;
+    page.sections.push_back({"Why requests failed", "share of all requests of the journey", {table}});
+}
+
+// ---- over time ----------------------------------------------------------------------------------
+
+constexpr std::size_t curve_columns = 60;
+
+/// As many values as there are columns, each the highest of its stretch.
+std::vector<double> compressed(const std::vector<double>& values) {
+    const std::size_t columns = std::min(curve_columns, values.size());
+    std::vector<double> result(columns, 0);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        double& column = result[i * columns / values.size()];
+        if (std::isfinite(values[i])) column = std::max(column, values[i]);
+    }
+    return result;
+}
+
+std::string curve(const std::vector<double>& values) {
+    static constexpr std::array bars{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    const std::vector<double> columns = compressed(values);
+    const double top = columns.empty() ? 0 : *std::max_element(columns.begin(), columns.end());
+    std::string text;
+    for (const double value : columns) {
+        // What is there at all is seen.
+        const double height = top > 0 ? value / top * (bars.size() - 1) : 0;
+        text += bars[static_cast<std::size_t>(std::ceil(height))];
+    }
+    return text;
+}
+
+double peak(const std::vector<double>& values) {
+    double top = 0;
+    for (const double value : values) {
+        if (std::isfinite(value)) top = std::max(top, value);
+    }
+    return top;
+}
+
+void add_curve(Table& table, std::string name, const std::string& what,
+               const std::vector<double>& values, const std::string& top) {
+    table.rows.push_back({{std::move(name), what, curve(values), top}});
+}
+
+void add_curve_section(Page& page, const std::vector<JourneyReport>& journeys) {
+    Table table{{{"journey"}, {""}, {"from the start to the end of a run"}, {"peak"}}, {}};
+    double width_s = 0;
+    for (const JourneyReport& journey : journeys) {
+        if (table.rows.size() >= 3 * most_curves) break;
+        const SeriesReport& series = journey.series;
+        if (series.good_per_s.size() < 2) continue;
+        width_s = series.width_s * std::ceil(static_cast<double>(series.good_per_s.size()) /
+                                             static_cast<double>(curve_columns));
+        add_curve(table, journey.name, "good", series.good_per_s,
+                  readable_rate({peak(series.good_per_s)}));
+        if (peak(series.failed_per_s) > 0) {
+            add_curve(table, "", "failed", series.failed_per_s,
+                      readable_rate({peak(series.failed_per_s)}));
+        }
+        add_curve(table, "", "p99", series.latency_p99_s,
+                  readable_duration(Measured{peak(series.latency_p99_s)}));
+    }
+    if (table.rows.empty()) return;
+    page.sections.push_back({"Over time", "a column is about " + readable_duration(width_s), {table}});
+}
+
+// ---- components ---------------------------------------------------------------------------------
+
+std::uint64_t turned_away(const ComponentReport& component) {
+    std::uint64_t count = 0;
+    for (const StationReport& station : component.stations) {
+        count += station.rejected + station.expired;
+    }
+    return count;
+}
+
+/// All of them in their order, or the busiest of too many.
+std::vector<const ComponentReport*> shown(const std::vector<ComponentReport>& components) {
+    std::vector<const ComponentReport*> shown;
+    for (const ComponentReport& component : components) {
+        if (component.has_cores() || !component.stations.empty()) shown.push_back(&component);
+    }
+    if (shown.size() <= most_rows) return shown;
+    std::stable_sort(shown.begin(), shown.end(),
+                     [](const ComponentReport* a, const ComponentReport* b) {
+                         const auto busy = [](const ComponentReport& c) {
+                             return c.has_cores() ? c.utilisation().value : 0;
+                         };
+                         return busy(*a) > busy(*b);
+                     });
+    shown.resize(most_rows);
+    return shown;
+}
+
+std::string p99_of(const DurationReport& durations) {
+    for (const QuantileReport& quantile : durations.quantiles) {
+        if (quantile.share == 0.99) return quantile_text(quantile);
+    }
+    return "";
+}
+
+/// The columns that say nothing in this run are left out.
+struct ComponentColumns {
+    bool turned_away = false;
+    bool wasted = false;
+};
+
+Table::Row component_row(const ComponentReport& component, const StationReport* station,
+                         ComponentColumns columns, bool first) {
+    Table::Row row;
+    row.cells.push_back(first ? component.name : "");
+    row.cells.push_back(first && component.has_cores()
+                            ? readable_share(component.utilisation()) + " of " +
+                                  readable_number(component.cores)
+                            : "");
+    if (station == nullptr) {
+        row.cells.insert(row.cells.end(), 4, "");
+    } else {
+        row.cells.push_back(station->part);
+        row.cells.push_back(readable_number(station->waiting));
+        row.cells.push_back(readable_count(static_cast<std::uint64_t>(station->longest_line)));
+        row.cells.push_back(p99_of(station->wait));
+    }
+    if (columns.turned_away) {
+        row.cells.push_back(
+            station == nullptr ? "" : readable_count(station->rejected + station->expired));
+    }
+    if (columns.wasted) row.cells.push_back(first ? readable_share(component.wasted_share) : "");
+    return row;
+}
+
+Table component_table(const std::vector<const ComponentReport*>& components) {
+    ComponentColumns columns;
+    for (const ComponentReport* component : components) {
+        columns.turned_away = columns.turned_away || turned_away(*component) > 0;
+        columns.wasted = columns.wasted || component->wasted > 0;
+    }
+    Table table{{{"component"},
+                 {"cores busy", Align::right},
+                 {"line for"},
+                 {"waiting", Align::right},
+                 {"longest", Align::right},
+                 {"wait p99", Align::right}},
+                {}};
+    if (columns.turned_away) table.columns.push_back({"turned away", Align::right});
+    if (columns.wasted) table.columns.push_back({"work wasted", Align::right});
+    for (const ComponentReport* component : components) {
+        bool first = true;
+        for (const StationReport& station : component->stations) {
+            table.rows.push_back(
+                component_row(*component, &station, columns, std::exchange(first, false)));
+        }
+        if (first) table.rows.push_back(component_row(*component, nullptr, columns, first));
+    }
+    return table;
+}
+
+void add_component_section(Page& page, const std::vector<ComponentReport>& all) {
+    const std::vector<const ComponentReport*> components = shown(all);
+    if (components.empty()) return;
+    Section section{"Components", "all instances together", {component_table(components)}};
+    if (components.size() == most_rows) {
+        section.remark = "the " + std::to_string(most_rows) + " busiest of " +
+                         readable_count(all.size()) + "; the JSON report has all";
+    }
+    page.sections.push_back(std::move(section));
+}
+
+void add_edge_section(Page& page, const std::vector<EdgeReport>& edges) {
+    Table table{{{"from -> to"},
+                 {"by"},
+                 {"calls", Align::right},
+                 {"attempts", Align::right},
+                 {"attempts a call", Align::right}},
+                {}};
+    for (const EdgeReport& edge : edges) {
+        if (!(edge.calls_per_s.value > 0) || table.rows.size() == most_rows) continue;
+        table.rows.push_back({{edge.name, edge.policy, readable_rate(edge.calls_per_s),
+                               readable_rate(edge.attempts_per_s),
+                               "x " + readable_number(edge.amplification)}});
+    }
+    if (table.rows.empty()) return;
+    page.sections.push_back(
+        {"Amplification", "attempts that policies make of the calls that come in", {table}});
+}
+
+// ---- audits, assumptions, reproduction ----------------------------------------------------------
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
+Section audit_section(const AuditReport& audits) {
+    Section section{"Audits", "laws that must hold in every run", {}};
+    if (audits.all_hold()) {
+        section.blocks.push_back(Line{Mark::good, "all " + plural(audits.checks, "check") +
+                                                      " hold: " + joined(audits.laws)});
+    }
+    for (const AuditReport::Broken& broken : audits.broken) {
+        section.blocks.push_back(
+            Line{Mark::bad, broken.audit.law + " is broken for " + broken.audit.subject + " (" +
+                                broken.runs + ", replication " +
+                                std::to_string(broken.replication + 1) +
+                                "): " + broken.audit.detail});
+    }
+    if (!audits.all_hold()) {
+        section.blocks.push_back(Line{Mark::bad, "This is a defect of the simulator: do not "
+                                                 "trust the numbers above."});
+    }
+    return section;
+}
+
+std::string places_text(const std::vector<std::string>& places) {
+    constexpr std::size_t named = 3;
+    const std::size_t count = std::min(named, places.size());
+    std::string text = joined({places.begin(), places.begin() + static_cast<std::ptrdiff_t>(count)});
+    if (places.size() > count) text += " and " + std::to_string(places.size() - count) + " more";
+    return text;
+}
+
+void add_assumption_section(Page& page, const Report& report) {
+    if (report.assumptions.empty()) return;
+    Table table{{{"default"}, {"value"}, {"of"}, {"source"}}, {}};
+    for (const AssumptionReport& assumption : report.assumptions) {
+        table.rows.push_back({{assumption.field, assumption.value,
+                               places_text(assumption.places), assumption.source}});
+    }
+    page.sections.push_back({"Assumptions",
+                             plural(report.assumption_count, "default") + " that nobody set",
+                             {table}});
+}
+
+std::string hexadecimal(std::uint64_t number) {
+    static constexpr std::string_view digits = "0123456789abcdef";
+    std::string text(16, '0');
+    for (std::size_t i = 16; i-- > 0; number >>= 4) text[i] = digits[number & 15];
+    return text;
+}
+
+Section reproduction(const Report& report) {
+    return {"Reproduce",
+            "the same bytes on any machine",
+            {Verbatim{report.reproduce},
+             Line{Mark::none, "fingerprint of the runs: " + hexadecimal(report.fingerprint)}}};
+}
+
+}  // namespace
+
+Page page_of(const Report& report) {
+    Page page{report.scenario_path, opening(report), {}};
+    const std::vector<JourneyReport>& journeys = report.runs.journeys;
+    if (!journeys.empty()) {
+        page.sections.push_back(journey_section(
+            report.steady.empty() ? "Journeys" : "Journeys with every fault", journeys));
+        if (!report.steady.empty()) {
+            page.sections.push_back(journey_section("Journeys without faults", report.steady));
+        }
+        page.sections.push_back(latency_section(journeys));
+        add_failure_section(page, journeys);
+        add_curve_section(page, journeys);
+    }
+    add_component_section(page, report.runs.components);
+    add_edge_section(page, report.runs.edges);
+    page.sections.push_back(audit_section(report.audits));
+    add_assumption_section(page, report);
+    page.sections.push_back(reproduction(report));
+    return page;
+}
+
+}  // namespace prodsim
