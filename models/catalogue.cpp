@@ -7,10 +7,24 @@ namespace prodsim {
 // clang-format off
 Catalogue full_catalogue() {
     Catalogue catalogue;
-    void add_clients(Catalogue&);  add_clients(catalogue);
-    void add_service(Catalogue&);  add_service(catalogue);
-    void add_balance(Catalogue&);  add_balance(catalogue);
-    void add_timeout(Catalogue&);  add_timeout(catalogue);
+    void add_clients(Catalogue&);         add_clients(catalogue);
+    void add_load_balancer(Catalogue&);   add_load_balancer(catalogue);
+    void add_service(Catalogue&);         add_service(catalogue);
+    void add_third_party(Catalogue&);     add_third_party(catalogue);
+    void add_sql_database(Catalogue&);    add_sql_database(catalogue);
+    void add_cache(Catalogue&);           add_cache(catalogue);
+    void add_balance(Catalogue&);         add_balance(catalogue);
+    void add_bulkhead(Catalogue&);        add_bulkhead(catalogue);
+    void add_circuit_breaker(Catalogue&); add_circuit_breaker(catalogue);
+    void add_deadline(Catalogue&);        add_deadline(catalogue);
+    void add_fallback(Catalogue&);        add_fallback(catalogue);
+    void add_hedge(Catalogue&);           add_hedge(catalogue);
+    void add_pool(Catalogue&);            add_pool(catalogue);
+    void add_rate_limit(Catalogue&);      add_rate_limit(catalogue);
+    void add_retry(Catalogue&);           add_retry(catalogue);
+    void add_throttle(Catalogue&);        add_throttle(catalogue);
+    void add_timeout(Catalogue&);         add_timeout(catalogue);
+    catalogue.presets = preset_texts();
     return catalogue;
 }
 // clang-format on

@@ -36,6 +36,7 @@
 
 #include "sim/core/elementary.hpp"
 #include "sim/world/callees.hpp"
+#include "sim/world/demand.hpp"
 #include "sim/world/station.hpp"
 
 namespace prodsim {
@@ -439,6 +440,26 @@ public:
             const auto number = static_cast<std::uint64_t>(key);
             home_of(number)->keep(number, never);
         }
+    }
+
+    // Without a dictated ratio it is not known how many calls hit: all misses is the bound.
+    Workload workload() const override {
+        Workload work{.instances = parameters_.instances, .inside = parameters_.connections};
+        for (const std::string_view command : commands) {
+            const double cpu_s = parameters_.cpu.distribution().mean();
+            work.operations.push_back({std::string(command), {.cpu_s = cpu_s}});
+        }
+        if (parameters_.origin) {
+            const bool dictated = parameters_.hit_ratio.has_value();
+            const double misses = dictated ? 1 - parameters_.hit_ratio->value : 1;
+            const bool computes = work.operations[get].demand.cpu_s > 0;
+            work.operations[get].demand.calls.push_back({.target = *parameters_.origin,
+                                                         .count = misses,
+                                                         .at_most = !dictated,
+                                                         .at_once = !computes});
+        }
+        work.add_cores(static_cast<double>(parameters_.instances) * parameters_.cores);
+        return work;
     }
 
     bool flush() override {

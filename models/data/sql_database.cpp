@@ -25,6 +25,7 @@
 
 #include "sim/core/elementary.hpp"
 #include "sim/world/callees.hpp"
+#include "sim/world/demand.hpp"
 #include "sim/world/station.hpp"
 
 namespace prodsim {
@@ -128,6 +129,26 @@ public:
     }
 
     void start() override { add_instances(1, zones_of(world_, parameters_.zones)); }
+
+    Workload workload() const override {
+        Workload work{.instances = 1, .inside = parameters_.connections};
+        const double io_s = parameters_.io_time.distribution().mean();
+        Resource depth{"reads at a time", static_cast<double>(parameters_.io_depth), {}};
+        Resource iops{"reads/s", parameters_.iops.per_second, {}};
+        for (const auto& item : parameters_.operations) {
+            const Operation& operation = item.value;
+            const double cpu_s = operation.cpu.distribution().mean() / parameters_.speed;
+            const double reads =
+                operation.pages.distribution().mean() * (1 - operation.buffer_hit.value);
+            work.operations.push_back({item.name, {.cpu_s = cpu_s}});
+            depth.per_call.push_back(reads * io_s);
+            iops.per_call.push_back(reads);
+        }
+        work.add_cores(parameters_.cores);
+        work.resources.push_back(std::move(depth));
+        if (iops.available > 0) work.resources.push_back(std::move(iops));
+        return work;
+    }
 
 private:
     struct PrimaryMeters {

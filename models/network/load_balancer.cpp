@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "sim/world/callees.hpp"
+#include "sim/world/demand.hpp"
 #include "sim/world/station.hpp"
 
 namespace prodsim {
@@ -93,6 +94,13 @@ public:
 
     void start() override {
         add_instances(parameters_.instances, zones_of(world_, parameters_.zones));
+    }
+
+    Workload workload() const override {
+        return {.instances = parameters_.instances,
+                .inside = parameters_.connections,
+                .passes_to = parameters_.target,
+                .passes_at_once = parameters_.latency.distribution().mean() == 0};
     }
 
 private:

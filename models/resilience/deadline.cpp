@@ -1,15 +1,15 @@
 // Sets the instant after which nobody needs the answer. It travels with the call to everything that
-// is called on its behalf, so callees may decline to start what would be late. At the instant itself
-// the caller gives up. A call whose deadline has passed is not sent. When the caller gives up
-// earlier, so does this.
+// is called on its behalf, so callees may decline to start what would be late. At the instant
+// itself the caller gives up. A call whose deadline has passed is not sent. When the caller gives
+// up earlier, so does this.
 //
 // Simplification: clocks agree; a deadline loses nothing on its way from one machine to another.
 
-#include <algorithm>
-#include <utility>
-
 #include "sim/core/pool.hpp"
 #include "sim/world/chain.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace prodsim {
 namespace {

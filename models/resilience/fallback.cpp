@@ -4,11 +4,11 @@
 // Simplification: the lesser answer takes time and never fails; one that calls another component is
 // the step `try` with its `otherwise`.
 
-#include <algorithm>
-#include <vector>
-
 #include "sim/core/pool.hpp"
 #include "sim/world/chain.hpp"
+
+#include <algorithm>
+#include <vector>
 
 namespace prodsim {
 

@@ -1,7 +1,7 @@
 // Sends the same call again when the answer takes long, and takes the first good answer. The losers
-// are given up; whether their callees stop is the callees' affair. A failure that is not fatal sends
-// the next attempt at once; a fatal one ends the race; when all have failed, the last failure is the
-// answer. When the caller gives up, every attempt has ended and none is made in its place.
+// are given up; whether their callees stop is the callees' affair. A failure that is not fatal
+// sends the next attempt at once; a fatal one ends the race; when all have failed, the last failure
+// is the answer. When the caller gives up, every attempt has ended and none is made in its place.
 //
 //     call ──▶ attempt 1 ───────────────────▶
 //               ├─ delay ─▶ attempt 2 ──good──▶ reply, 1 is given up
@@ -11,14 +11,14 @@
 // 1000 first attempts that succeeded or lost. The latency of a loser is cut short when it is given
 // up, but it is beyond the percentile already, so the percentile stays right.
 
+#include "sim/core/pool.hpp"
+#include "sim/world/chain.hpp"
+
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include "sim/core/pool.hpp"
-#include "sim/world/chain.hpp"
 
 namespace prodsim {
 
@@ -95,8 +95,7 @@ public:
                    "Sends the next attempt when the callee asks for it, if it asks.",
                    {.source = "gRPC A6 pushback"});
             fields("writes", writes, "Hedges also calls that change state.");
-            fields.rule(delay || after_percentile, "",
-                        "needs \"delay\" or \"after_percentile\"",
+            fields.rule(delay || after_percentile, "", "needs \"delay\" or \"after_percentile\"",
                         "as in hedge(50ms) or hedge(after_percentile=95%)");
         }
     };
@@ -105,7 +104,7 @@ public:
         : world_(behind.world()),
           parameters_(parameters),
           next_(behind.next()),
-          layer_(static_cast<unsigned>(hash_of(behind.edge() + "/hedge"))),
+          layer_(static_cast<unsigned>(hash_of(behind.edge() + "/hedge") >> 33)),
           calls_(counter(behind, "hedge.calls", "Calls that came in.")),
           attempts_(counter(behind, "hedge.attempts", "Attempts made for them.")),
           won_(counter(behind, "hedge.won", "Calls answered by another than the first attempt.")) {
@@ -226,8 +225,9 @@ private:
 
     std::optional<Duration> delay() const {
         const auto seen = static_cast<std::int64_t>(seen_.count());
-        if (!parameters_.after_percentile || seen < parameters_.least_seen) return parameters_.delay;
-        return seen_.percentile(parameters_.after_percentile->value);
+        const std::optional<Share>& percentile = parameters_.after_percentile;
+        if (!percentile || seen < parameters_.least_seen) return parameters_.delay;
+        return seen_.percentile(percentile->value);
     }
 
     void schedule(Race& race, Duration delay) {
@@ -261,7 +261,7 @@ private:
     World& world_;
     const Parameters& parameters_;
     Node& next_;
-    unsigned layer_;  // tells its attempts from those of other layers on the way
+    unsigned layer_;               // tells its attempts from those of other layers on the way
     std::uint32_t non_fatal_ = 0;  // a bit for each outcome
     Recent seen_;
     Counter& calls_;

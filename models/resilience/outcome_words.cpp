@@ -1,10 +1,10 @@
 // The outcomes that end a call without an answer, as words for the architect: policies list those
 // that they act upon.
 
-#include <array>
-
 #include "sim/config/fields.hpp"
 #include "sim/world/outcome.hpp"
+
+#include <array>
 
 namespace prodsim {
 

@@ -10,6 +10,9 @@
 // Simplification: attempts are made one after another by the same client; a proxy that tries again
 // on behalf of many clients is a component with this policy around its calls.
 
+#include "sim/core/pool.hpp"
+#include "sim/world/chain.hpp"
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -17,16 +20,13 @@
 #include <utility>
 #include <vector>
 
-#include "sim/core/pool.hpp"
-#include "sim/world/chain.hpp"
-
 namespace prodsim {
 
 std::span<const Word> words(Outcome);
 
 namespace {
 
-// ---- How long it pauses --------------------------------------------------------------------------
+// ---- How long it pauses -------------------------------------------------------------------------
 
 enum class Backoff : std::uint8_t {
     none,
@@ -56,7 +56,7 @@ std::span<const Word> words(Backoff) {
     return all;
 }
 
-// ---- How many retries a client allows itself -----------------------------------------------------
+// ---- How many retries a client allows itself ----------------------------------------------------
 
 /// How an attempt ended, as far as budgets care.
 enum class Ending : std::uint8_t { succeeded, worth_a_retry, final_failure, given_up };
@@ -173,8 +173,8 @@ public:
     ConcurrentBudget(const Engine&, const Parameters& parameters) : parameters_(parameters) {}
 
     std::optional<std::int64_t> pay(Outcome, std::int64_t under_way) override {
-        const auto share = static_cast<std::int64_t>(parameters_.share.value *
-                                                     static_cast<double>(under_way));
+        const auto share =
+            static_cast<std::int64_t>(parameters_.share.value * static_cast<double>(under_way));
         if (retries_ >= std::max(share, parameters_.least)) return std::nullopt;
         ++retries_;
         return 1;
@@ -286,7 +286,7 @@ std::unique_ptr<Budget> make_budget(const Choice<BudgetFamily>& choice, const En
     return make_if<ThrottlingBudget>(choice, engine);
 }
 
-// ---- The policy ----------------------------------------------------------------------------------
+// ---- The policy ---------------------------------------------------------------------------------
 
 class Retry final : public Node {
 public:
@@ -322,9 +322,10 @@ public:
                    {.minimum = 1, .maximum = 1000, .source = "AWS SDK standard retry mode"});
             fields("max", max, "The longest pause, before any symmetric jitter.",
                    {.minimum = 0, .source = "AWS SDK standard retry mode"});
-            fields("retry_after", retry_after,
-                   "Pauses as long as the callee asks, if it asks; after that `backoff` begins anew.",
-                   {.source = "gRPC A6 pushback"});
+            fields(
+                "retry_after", retry_after,
+                "Pauses as long as the callee asks, if it asks; after that `backoff` begins anew.",
+                {.source = "gRPC A6 pushback"});
             fields("budget", budget, "What bounds the retries of one client together.");
         }
     };
@@ -334,7 +335,7 @@ public:
           parameters_(parameters),
           next_(behind.next()),
           stream_(behind.stream("retry")),
-          layer_(static_cast<unsigned>(hash_of(behind.edge() + "/retry"))),
+          layer_(static_cast<unsigned>(hash_of(behind.edge() + "/retry") >> 33)),
           budget_(parameters.budget ? make_budget(*parameters.budget, world_.engine) : nullptr),
           calls_(counter(behind, "retry.calls", "Calls that came in.")),
           attempts_(counter(behind, "retry.attempts", "Attempts made for them.")),
@@ -389,9 +390,9 @@ private:
         Call* call = nullptr;   // null when it has been answered
         Call* child = nullptr;  // the attempt under way
         Timer pause;
-        unsigned attempt = 0;   // the number of the last one
-        std::int64_t paid = 0;  // to the budget, for the attempt under way or the pause before it
-        double last_pause = 0;  // in seconds, without jitter unless decorrelated; 0: none yet
+        unsigned attempt = 0;     // the number of the last one
+        std::int64_t paid = 0;    // to the budget, for the attempt under way or the pause before it
+        double last_pause = 0;    // in seconds, without jitter unless decorrelated; 0: none yet
         bool attempting = false;  // inside the loop of `attempt`
         bool again = false;       // the attempt failed inside the loop, and another one is due
     };
@@ -463,15 +464,19 @@ private:
             effort.last_pause > 0 ? effort.last_pause * parameters_.multiplier : base;
         const double nominal = effort.last_pause = std::min(max, grown);
         switch (parameters_.backoff) {
-            case Backoff::none: return Duration{0};
-            case Backoff::fixed: return parameters_.base;
-            case Backoff::full_jitter: return from_seconds(nominal * draws.uniform());
+            case Backoff::none:
+                return Duration{0};
+            case Backoff::fixed:
+                return parameters_.base;
+            case Backoff::full_jitter:
+                return from_seconds(nominal * draws.uniform());
             case Backoff::equal_jitter:
                 return from_seconds(nominal * (0.5 + 0.5 * draws.uniform()));
             case Backoff::symmetric_jitter:
                 return from_seconds(nominal * (0.8 + 0.4 * draws.uniform()));
             case Backoff::exponential:
-            case Backoff::decorrelated: break;
+            case Backoff::decorrelated:
+                break;
         }
         return from_seconds(nominal);
     }

@@ -4,18 +4,18 @@
 //
 //     P(reject) = max(0, (requests - K accepts) / (requests + 1))
 //
-// Requests are all calls of the last two minutes, those turned away here included; accepts are those
-// that the callee took on. When the caller gives up, the call was not accepted.
+// Requests are all calls of the last two minutes, those turned away here included; accepts are
+// those that the callee took on. When the caller gives up, the call was not accepted.
 //
 // Simplification: the window moves on in steps of a twelfth of it.
+
+#include "sim/core/pool.hpp"
+#include "sim/world/chain.hpp"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
-
-#include "sim/core/pool.hpp"
-#include "sim/world/chain.hpp"
 
 namespace prodsim {
 
@@ -28,11 +28,12 @@ public:
     struct Parameters {
         double k = 2;
         Duration window = std::chrono::minutes(2);
-        std::vector<Outcome> turned_away{
-            Outcome::timeout,       Outcome::timeout_queue,     Outcome::timeout_connect,
-            Outcome::rejected_overload, Outcome::rejected_rate, Outcome::rejected_bulkhead,
-            Outcome::rejected_pool, Outcome::no_endpoint,       Outcome::refused,
-            Outcome::reset,         Outcome::unreachable};
+        std::vector<Outcome> turned_away{Outcome::timeout,         Outcome::timeout_queue,
+                                         Outcome::timeout_connect, Outcome::rejected_overload,
+                                         Outcome::rejected_rate,   Outcome::rejected_bulkhead,
+                                         Outcome::rejected_pool,   Outcome::no_endpoint,
+                                         Outcome::refused,         Outcome::reset,
+                                         Outcome::unreachable};
 
         void describe(Fields& fields) {
             fields("k", k, "Calls that are let through for each that the callee accepts.",
@@ -111,8 +112,7 @@ private:
 
     // Empties the slices that have passed out of the window.
     void move_on() {
-        const auto present =
-            static_cast<std::uint64_t>(world_.now().time_since_epoch() / slice_);
+        const auto present = static_cast<std::uint64_t>(world_.now().time_since_epoch() / slice_);
         for (std::size_t i = 0; i < slices && last_ + i < present; ++i) {
             const Tally old = std::exchange(tallies_[(present - i) % slices], Tally{});
             sum_.requests -= old.requests;

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "sim/world/callees.hpp"
+#include "sim/world/demand.hpp"
 #include "sim/world/station.hpp"
 
 namespace prodsim {
@@ -113,6 +114,18 @@ public:
 
     void start() override {
         add_instances(parameters_.instances, zones_of(world_, parameters_.zones));
+    }
+
+    Workload workload() const override {
+        const bool threads = parameters_.concurrency == Concurrency::threads;
+        Workload work{.instances = parameters_.instances,
+                      .inside = threads ? parameters_.threads + parameters_.queue
+                                        : parameters_.connections};
+        for (const auto& item : parameters_.operations) {
+            work.operations.push_back({item.name, demand_of(item.value.steps)});
+        }
+        work.add_cores(static_cast<double>(parameters_.instances) * parameters_.cores);
+        return work;
     }
 
 private:

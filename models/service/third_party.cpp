@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "sim/world/callees.hpp"
+#include "sim/world/demand.hpp"
 #include "sim/world/station.hpp"
 
 namespace prodsim {
@@ -128,6 +129,24 @@ public:
     }
 
     void start() override { add_instances(1, zones_of(world_, parameters_.zones)); }
+
+    // How many instances it has is the provider's secret.
+    Workload workload() const override {
+        Workload work;
+        const std::size_t count = parameters_.operations.size();
+        Resource account{"calls/s", parameters_.quota.rate.per_second,
+                         std::vector<double>(count, 1)};
+        if (account.available > 0) work.resources.push_back(std::move(account));
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto& item = parameters_.operations[i];
+            work.operations.push_back({item.name, {}});
+            Resource quota{"calls/s of " + item.name, item.value.quota.rate.per_second,
+                           std::vector<double>(count, 0)};
+            quota.per_call[i] = 1;
+            if (quota.available > 0) work.resources.push_back(std::move(quota));
+        }
+        return work;
+    }
 
 private:
     struct ProviderMeters {

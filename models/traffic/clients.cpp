@@ -15,6 +15,7 @@
 #include "sim/core/pool.hpp"
 #include "sim/world/arrivals.hpp"
 #include "sim/world/callees.hpp"
+#include "sim/world/demand.hpp"
 
 namespace prodsim {
 namespace {
@@ -33,6 +34,13 @@ struct JourneyParameters {
                {.minimum = 0});
         fields("priority", priority, "Lower is served first by lines that care.",
                {.minimum = 0, .maximum = 7});
+    }
+
+    Steps all_steps() const {
+        Steps all;
+        if (call) all.emplace_back("call", CallStep{.target = *call});
+        all.insert(all.end(), steps.begin(), steps.end());
+        return all;
     }
 };
 
@@ -93,13 +101,8 @@ public:
     void connect() override {
         double sum = 0;
         for (const auto& item : parameters_.journeys) {
-            Steps steps;
-            if (item.value.call) {
-                steps.emplace_back("call", CallStep{.target = *item.value.call});
-            }
-            steps.insert(steps.end(), item.value.steps.begin(), item.value.steps.end());
             sum += item.value.weight;
-            journeys_.push_back({Program(steps, hash_of(item.name), callees_),
+            journeys_.push_back({Program(item.value.all_steps(), hash_of(item.name), callees_),
                                  world_.journey(item.name), sum,
                                  static_cast<std::uint8_t>(item.value.priority)});
         }
@@ -133,6 +136,20 @@ public:
 
     void set_load(double factor) override {
         if (arrivals_) arrivals_->set_load(factor);
+    }
+
+    Workload workload() const override {
+        Workload work;
+        if (parameters_.per == Per::device_pool) work.instances = parameters_.devices;
+        if (parameters_.per == Per::user) work.instances = parameters_.users;
+        work.source.users = parameters_.users;
+        work.source.think_s = parameters_.think.distribution().mean();
+        if (parameters_.users == 0) work.source.per_s = mean_rate(parameters_.arrivals);
+        for (const auto& item : parameters_.journeys) {
+            work.source.journeys.push_back(
+                {item.name, item.value.weight, demand_of(item.value.all_steps())});
+        }
+        return work;
     }
 
 private:

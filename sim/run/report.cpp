@@ -435,7 +435,10 @@ ComponentReport component_of(const Replications& replications, const std::string
     const bool computes = replications.front()->readings.level(name, "cpu.busy") != nullptr;
     if (computes) {
         constexpr double in_thousandths = 1000;
-        component.cores = number_at(parameters, "cores", 0) * number_at(parameters, "instances", 1);
+        const Measured capacity = mean_level(replications, name, "cpu.capacity");
+        component.cores = capacity.value > 0 ? capacity.value / in_thousandths
+                                             : number_at(parameters, "cores", 0) *
+                                                   number_at(parameters, "instances", 1);
         component.cpu_busy_cores = mean_level(replications, name, "cpu.busy");
         component.cpu_busy_cores.value /= in_thousandths;
         component.cpu_busy_cores.half_width /= in_thousandths;
@@ -503,7 +506,7 @@ std::vector<AssumptionReport> assumptions_of(const std::vector<Assumption>& all)
     return groups;
 }
 
-void add_audits(AuditReport& report, std::string_view runs,
+void add_audits(AuditReport& report, const std::string& runs,
                 const std::vector<Replication>& replications) {
     for (const Replication& replication : replications) {
         for (const Audit& audit : replication.audits) {
@@ -512,7 +515,7 @@ void add_audits(AuditReport& report, std::string_view runs,
                 report.laws.push_back(audit.law);
             }
             if (!audit.holds) {
-                report.broken.push_back({std::string(runs), replication.plan.replication, audit});
+                report.broken.push_back({runs, replication.plan.replication, audit});
             }
         }
     }
@@ -531,6 +534,18 @@ void add_completion(CompletionReport& report, const std::vector<Replication>& re
         ++report.planned;
         if (finished(replication)) ++report.finished;
     }
+}
+
+std::vector<FaultSpan> fault_spans(const Scenario& scenario) {
+    std::vector<FaultSpan> spans;
+    const ScenarioParameters& parameters = scenario.parameters();
+    for (std::size_t i = 0; i < parameters.faults.size(); ++i) {
+        const FaultParameters& fault = parameters.faults[i];
+        const Duration end = fault.length ? fault.at + *fault.length : parameters.run.duration;
+        spans.push_back({fault.title(i), in_seconds(fault.at),
+                         in_seconds(std::min(end, parameters.run.duration))});
+    }
+    return spans;
 }
 
 RunSetReport run_set(const std::vector<Replication>& all, const Value& effective) {
@@ -556,30 +571,33 @@ Measured sectioned(double whole, std::span<const double> parts) {
     return measured;
 }
 
-Report make_report(const Scenario& scenario, const RunResults& results, std::string reproduce) {
+Report make_report(const Scenario& scenario, const Trial& trial, Judgement judgement,
+                   std::string reproduce) {
     const RunParameters& run = scenario.parameters().run;
     Report report;
     report.scenario_path = scenario.path();
     report.about = scenario.parameters().about;
     report.effective = scenario.effective();
     report.seed = static_cast<std::uint64_t>(run.seed);
-    report.replications = results.everything.size();
+    report.replications = trial.main.size();
     report.duration_s = in_seconds(run.duration);
     report.warm_up_s = in_seconds(run.warm_up);
     report.reproduce = std::move(reproduce);
+    report.judgement = std::move(judgement);
+    report.fault_spans = fault_spans(scenario);
+    report.runs = run_set(trial.main, report.effective);
+    report.steady = journeys_of(usable(trial.baseline));
     report.assumption_count = scenario.assumptions().size();
     report.assumptions = assumptions_of(scenario.assumptions());
-    report.runs = run_set(results.everything, report.effective);
-    report.steady = journeys_of(usable(results.steady));
-    const auto add = [&report](std::string_view runs, const std::vector<Replication>& all) {
+    const auto add = [&report](const std::string& runs, const std::vector<Replication>& all) {
         add_completion(report.completion, all);
         add_audits(report.audits, runs, all);
         report.fingerprint = fold(report.fingerprint, all);
     };
-    add("with every fault", results.everything);
-    add("without faults", results.steady);
-    for (std::size_t i = 0; i < results.single_faults.size(); ++i) {
-        add("with fault " + std::to_string(i + 1), results.single_faults[i]);
+    add(trial.baseline.empty() ? "the runs" : "runs with every fault", trial.main);
+    add("runs without faults", trial.baseline);
+    for (std::size_t i = 0; i < trial.alone.size(); ++i) {
+        add("runs with fault " + std::to_string(i + 1) + " alone", trial.alone[i]);
     }
     return report;
 }

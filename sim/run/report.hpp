@@ -5,6 +5,7 @@
 // measure nothing. Numbers are of the observation windows, series of the whole runs.
 
 #include "sim/config/value.hpp"
+#include "sim/run/judgement.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 
@@ -179,6 +180,13 @@ struct RunSetReport {
     std::vector<TimesReport> times;
 };
 
+/// When a fault was there, in simulated time.
+struct FaultSpan {
+    std::string title;
+    double from_s;
+    double to_s;
+};
+
 struct Report {
     std::string scenario_path;
     std::string about;
@@ -190,6 +198,8 @@ struct Report {
     std::string reproduce;  // a command
     std::uint64_t fingerprint = 0;
     CompletionReport completion;
+    Judgement judgement;
+    std::vector<FaultSpan> fault_spans;
     RunSetReport runs;                  // with every fault
     std::vector<JourneyReport> steady;  // without any; empty where the scenario has no faults
     AuditReport audits;
@@ -197,13 +207,7 @@ struct Report {
     std::vector<AssumptionReport> assumptions;
 };
 
-/// Every replication of a scenario, by the faults that were active.
-struct RunResults {
-    std::vector<Replication> everything;
-    std::vector<Replication> steady;  // none active; empty where the scenario has no faults
-    std::vector<std::vector<Replication>> single_faults;
-};
-
-Report make_report(const Scenario& scenario, const RunResults& results, std::string reproduce);
+Report make_report(const Scenario& scenario, const Trial& trial, Judgement judgement,
+                   std::string reproduce);
 
 }  // namespace prodsim

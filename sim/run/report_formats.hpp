@@ -2,9 +2,9 @@
 
 // The ways to print a report. Equal reports give equal bytes.
 
-#include <string>
-
 #include "sim/run/report.hpp"
+
+#include <string>
 
 namespace prodsim {
 

@@ -1,9 +1,9 @@
 // Prints a page as GitHub's Markdown: sections become headings, tables stay tables.
 
-#include <string_view>
-
 #include "sim/run/report_formats.hpp"
 #include "sim/run/report_page.hpp"
+
+#include <string_view>
 
 namespace prodsim {
 
@@ -11,10 +11,14 @@ namespace {
 
 std::string_view symbol(Mark mark) {
     switch (mark) {
-        case Mark::good: return "✅ ";
-        case Mark::bad: return "❌ ";
-        case Mark::unsure: return "❔ ";
-        case Mark::none: break;
+        case Mark::good:
+            return "✅ ";
+        case Mark::bad:
+            return "❌ ";
+        case Mark::unsure:
+            return "❔ ";
+        case Mark::none:
+            break;
     }
     return "";
 }

@@ -111,6 +111,13 @@ std::string readable_share(const Measured& share) {
     return text(share, 100, decimals) + " %";
 }
 
+std::string hexadecimal(std::uint64_t number) {
+    static constexpr std::string_view digits = "0123456789abcdef";
+    std::string text(16, '0');
+    for (std::size_t i = 16; i-- > 0; number >>= 4) text[i] = digits[number & 15];
+    return text;
+}
+
 std::string percentile_name(double share) {
     std::string percent = fixed(share * 100, 2);
     while (percent.back() == '0') percent.pop_back();

@@ -4,10 +4,10 @@
 // many digits a number deserves; without an error it gets three. What reads back exactly is
 // written by sim/config/units.hpp instead.
 
+#include "sim/run/report.hpp"
+
 #include <cstdint>
 #include <string>
-
-#include "sim/run/report.hpp"
 
 namespace prodsim {
 
@@ -29,6 +29,9 @@ std::string readable_rate(const Measured& per_s);
 
 /// "99.962 ± 0.011 %": never rounded to 100 % or 0 % unless it is exactly that.
 std::string readable_share(const Measured& share);
+
+/// "00c0ffee00c0ffee"
+std::string hexadecimal(std::uint64_t number);
 
 /// "p99.9"
 std::string percentile_name(double share);

@@ -1,9 +1,9 @@
 #include "sim/run/report_page.hpp"
 
+#include "sim/run/report_numbers.hpp"
+
 #include <algorithm>
 #include <cmath>
-
-#include "sim/run/report_numbers.hpp"
 
 namespace prodsim {
 
@@ -27,13 +27,13 @@ Line interruption(const CompletionReport& completion) {
 Line extent(const Report& report) {
     std::uint64_t requests = 0;
     for (const JourneyReport& journey : report.runs.journeys) requests += journey.ended;
-    std::string text = plural(report.replications, "replication") + " of " +
-                       readable_duration(report.duration_s);
+    std::string text =
+        plural(report.replications, "replication") + " of " + readable_duration(report.duration_s);
     if (report.warm_up_s > 0) {
         text += ", the first " + readable_duration(report.warm_up_s) + " not measured";
     }
-    text += "; seed " + std::to_string(report.seed) + "; " + plural(requests, "request") +
-            " measured";
+    text +=
+        "; seed " + std::to_string(report.seed) + "; " + plural(requests, "request") + " measured";
     return {Mark::none, text};
 }
 
@@ -43,14 +43,137 @@ std::vector<Line> opening(const Report& report) {
     if (!report.about.empty()) lines.push_back({Mark::none, report.about});
     lines.push_back(extent(report));
     if (report.replications == 1) {
-        lines.push_back({Mark::unsure, "One replication has no interval: ask for more to see how "
-                                       "sure the numbers are."});
+        lines.push_back({Mark::unsure,
+                         "One replication has no interval: ask for more to see how "
+                         "sure the numbers are."});
     }
     if (report.assumption_count > 0) {
         lines.push_back({Mark::none, plural(report.assumption_count, "default") +
                                          " that nobody set went into this: see Assumptions."});
     }
     return lines;
+}
+
+// ---- verdicts -----------------------------------------------------------------------------------
+
+Mark mark_of(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::pass:
+            return Mark::good;
+        case Verdict::fail:
+            return Mark::bad;
+        case Verdict::inconclusive:
+            break;
+    }
+    return Mark::unsure;
+}
+
+/// Metrics are in base units: seconds, 1/s, shares, numbers.
+std::string readable(const Measured& measured, Dimension dimension) {
+    switch (dimension) {
+        case Dimension::duration:
+            return readable_duration(measured);
+        case Dimension::rate:
+            return readable_rate(measured);
+        case Dimension::share:
+            return readable_share(measured);
+        default:
+            return readable_number(measured);
+    }
+}
+
+Measured measured_of(const Estimate& estimate) { return {estimate.mean, estimate.half_width}; }
+
+std::string scope_text(Scope scope) {
+    switch (scope) {
+        case Scope::steady:
+            return "without faults";
+        case Scope::during:
+            return "during faults";
+        case Scope::all:
+            break;
+    }
+    return "whole run";
+}
+
+void add_requirement_section(Page& page, const Report& report) {
+    const std::vector<RequirementVerdict>& requirements = report.judgement.requirements;
+    if (requirements.empty()) return;
+    const bool has_faults = !report.fault_spans.empty();
+    Table table{{{"requirement"}, {"limit"}, {"measured", Align::right}, {""}}, {}};
+    for (const RequirementVerdict& requirement : requirements) {
+        std::string note = requirement.note;
+        if (requirement.verdict == Verdict::inconclusive && note.empty()) {
+            note = "undecided: the interval spans the limit; more replications narrow it";
+        }
+        if (has_faults) {
+            note = scope_text(requirement.scope) + (note.empty() ? "" : "; ") + note;
+        }
+        table.rows.push_back(
+            {{requirement.metric, requirement.threshold.text,
+              readable(measured_of(requirement.estimate), requirement.dimension), note},
+             mark_of(requirement.verdict)});
+    }
+    page.sections.push_back(
+        {"Requirements", "the whole 95 % interval must keep the limit", {table}});
+}
+
+void add_expectation_section(Page& page, const Report& report) {
+    const std::vector<ExpectationVerdict>& expectations = report.judgement.expectations;
+    if (expectations.empty()) return;
+    Table table{{{"expectation"}, {"measured", Align::right}, {"held in"}, {"because"}}, {}};
+    for (const ExpectationVerdict& expectation : expectations) {
+        std::string held =
+            std::to_string(expectation.held) + " of " + std::to_string(expectation.tested);
+        if (expectation.only_with_faults) {
+            held += " (" + std::to_string(expectation.held_without) + " without faults)";
+        }
+        table.rows.push_back(
+            {{expectation.metric + " " + expectation.claim,
+              readable(measured_of(estimate_mean(expectation.values)), expectation.dimension), held,
+              expectation.because},
+             mark_of(expectation.verdict)});
+    }
+    page.sections.push_back(
+        {"Expectations", "what the author claims, checked in every replication", {table}});
+}
+
+Mark mark_of(const FaultVerdict& fault) {
+    if (fault.count(Fate::metastable) > 0) return Mark::bad;
+    return fault.count(Fate::recovered) == fault.fates.size() ? Mark::good : Mark::unsure;
+}
+
+/// "recovered in 9 of 10, metastable in 1"
+std::string fates_text(const FaultVerdict& fault) {
+    std::string text;
+    for (const Fate fate : {Fate::recovered, Fate::degraded, Fate::metastable}) {
+        const std::size_t count = fault.count(fate);
+        if (count == 0) continue;
+        if (!text.empty()) text += ", ";
+        text += std::string(name_of(fate)) + " in " + std::to_string(count);
+        if (count == fault.fates.size()) text += " of " + std::to_string(count);
+    }
+    if (fault.extended) {
+        text += "; judged until " + readable_duration(in_seconds(fault.judged_until));
+    }
+    return text;
+}
+
+void add_fault_section(Page& page, const Report& report) {
+    if (report.judgement.faults.empty()) return;
+    Table table{{{"fault"},
+                 {"requests lost", Align::right},
+                 {"recovery", Align::right},
+                 {"what became of the system"}},
+                {}};
+    for (const FaultVerdict& fault : report.judgement.faults) {
+        table.rows.push_back(
+            {{fault.title, readable_number(measured_of(fault.lost)),
+              readable_duration(measured_of(fault.recovery_time)), fates_text(fault)},
+             mark_of(fault)});
+    }
+    page.sections.push_back(
+        {"Faults", "each alone, against the run of the same seed without any", {table}});
 }
 
 // ---- journeys -----------------------------------------------------------------------------------
@@ -82,8 +205,8 @@ std::vector<Block> piles(const std::vector<JourneyReport>& journeys) {
     constexpr double worth_telling = 0.01;
     std::vector<Block> lines;
     for (const JourneyReport& journey : journeys) {
-        const double difference = static_cast<double>(journey.offered) -
-                                  static_cast<double>(journey.ended);
+        const double difference =
+            static_cast<double>(journey.offered) - static_cast<double>(journey.ended);
         if (difference < worth_telling * static_cast<double>(journey.offered)) continue;
         lines.push_back(Line{Mark::unsure, journey.name + ": " +
                                                readable_number(journey.under_way) +
@@ -160,14 +283,15 @@ void add_failure_section(Page& page, const std::vector<JourneyReport>& journeys)
         std::string name = journey.name;
         for (const FailureReport& failure : journey.failures) {
             if (table.rows.size() == most_rows) break;
-            table.rows.push_back({{std::exchange(name, ""), readable_share(failure.share),
-                                   readable_count(failure.count),
-                                   std::string(name_of(failure.outcome)),
-                                   reason_text(failure.reason)}});
+            table.rows.push_back(
+                {{std::exchange(name, ""), readable_share(failure.share),
+                  readable_count(failure.count), std::string(name_of(failure.outcome)),
+                  reason_text(failure.reason)}});
         }
     }
     if (table.rows.empty()) return;
-    page.sections.push_back({"Why requests failed", "share of all requests of the journey", {table}});
+    page.sections.push_back(
+        {"Why requests failed", "share of all requests of the journey", {table}});
 }
 
 // ---- over time ----------------------------------------------------------------------------------
@@ -211,7 +335,20 @@ void add_curve(Table& table, std::string name, const std::string& what,
     table.rows.push_back({{std::move(name), what, curve(values), top}});
 }
 
-void add_curve_section(Page& page, const std::vector<JourneyReport>& journeys) {
+/// Where in the run a fault was there.
+std::string span_text(const FaultSpan& span, double length_s, std::size_t columns) {
+    std::string text;
+    const double column_s = length_s / static_cast<double>(columns);
+    for (std::size_t i = 0; i < columns; ++i) {
+        const double from_s = static_cast<double>(i) * column_s;
+        const bool there = span.from_s < from_s + column_s && span.to_s > from_s;
+        text += there ? "━" : "┄";
+    }
+    return text;
+}
+
+void add_curve_section(Page& page, const Report& report) {
+    const std::vector<JourneyReport>& journeys = report.runs.journeys;
     Table table{{{"journey"}, {""}, {"from the start to the end of a run"}, {"peak"}}, {}};
     double width_s = 0;
     for (const JourneyReport& journey : journeys) {
@@ -230,7 +367,13 @@ void add_curve_section(Page& page, const std::vector<JourneyReport>& journeys) {
                   readable_duration(Measured{peak(series.latency_p99_s)}));
     }
     if (table.rows.empty()) return;
-    page.sections.push_back({"Over time", "a column is about " + readable_duration(width_s), {table}});
+    for (std::size_t i = 0; i < std::min(most_curves, report.fault_spans.size()); ++i) {
+        const FaultSpan& span = report.fault_spans[i];
+        table.rows.push_back({{"fault", std::to_string(i + 1),
+                               span_text(span, report.duration_s, curve_columns), span.title}});
+    }
+    page.sections.push_back(
+        {"Over time", "a column is about " + readable_duration(width_s), {table}});
 }
 
 // ---- components ---------------------------------------------------------------------------------
@@ -344,9 +487,9 @@ void add_edge_section(Page& page, const std::vector<EdgeReport>& edges) {
                 {}};
     for (const EdgeReport& edge : edges) {
         if (!(edge.calls_per_s.value > 0) || table.rows.size() == most_rows) continue;
-        table.rows.push_back({{edge.name, edge.policy, readable_rate(edge.calls_per_s),
-                               readable_rate(edge.attempts_per_s),
-                               "x " + readable_number(edge.amplification)}});
+        table.rows.push_back(
+            {{edge.name, edge.policy, readable_rate(edge.calls_per_s),
+              readable_rate(edge.attempts_per_s), "x " + readable_number(edge.amplification)}});
     }
     if (table.rows.empty()) return;
     page.sections.push_back(
@@ -364,19 +507,19 @@ std::string joined(const std::vector<std::string>& words) {
 Section audit_section(const AuditReport& audits) {
     Section section{"Audits", "laws that must hold in every run", {}};
     if (audits.all_hold()) {
-        section.blocks.push_back(Line{Mark::good, "all " + plural(audits.checks, "check") +
-                                                      " hold: " + joined(audits.laws)});
+        section.blocks.push_back(Line{
+            Mark::good, "all " + plural(audits.checks, "check") + " hold: " + joined(audits.laws)});
     }
     for (const AuditReport::Broken& broken : audits.broken) {
-        section.blocks.push_back(
-            Line{Mark::bad, broken.audit.law + " is broken for " + broken.audit.subject + " (" +
-                                broken.runs + ", replication " +
-                                std::to_string(broken.replication + 1) +
-                                "): " + broken.audit.detail});
+        section.blocks.push_back(Line{
+            Mark::bad, broken.audit.law + " is broken for " + broken.audit.subject + " (" +
+                           broken.runs + ", replication " + std::to_string(broken.replication + 1) +
+                           "): " + broken.audit.detail});
     }
     if (!audits.all_hold()) {
-        section.blocks.push_back(Line{Mark::bad, "This is a defect of the simulator: do not "
-                                                 "trust the numbers above."});
+        section.blocks.push_back(Line{Mark::bad,
+                                      "This is a defect of the simulator: do not "
+                                      "trust the numbers above."});
     }
     return section;
 }
@@ -384,7 +527,8 @@ Section audit_section(const AuditReport& audits) {
 std::string places_text(const std::vector<std::string>& places) {
     constexpr std::size_t named = 3;
     const std::size_t count = std::min(named, places.size());
-    std::string text = joined({places.begin(), places.begin() + static_cast<std::ptrdiff_t>(count)});
+    std::string text =
+        joined({places.begin(), places.begin() + static_cast<std::ptrdiff_t>(count)});
     if (places.size() > count) text += " and " + std::to_string(places.size() - count) + " more";
     return text;
 }
@@ -393,19 +537,11 @@ void add_assumption_section(Page& page, const Report& report) {
     if (report.assumptions.empty()) return;
     Table table{{{"default"}, {"value"}, {"of"}, {"source"}}, {}};
     for (const AssumptionReport& assumption : report.assumptions) {
-        table.rows.push_back({{assumption.field, assumption.value,
-                               places_text(assumption.places), assumption.source}});
+        table.rows.push_back({{assumption.field, assumption.value, places_text(assumption.places),
+                               assumption.source}});
     }
-    page.sections.push_back({"Assumptions",
-                             plural(report.assumption_count, "default") + " that nobody set",
-                             {table}});
-}
-
-std::string hexadecimal(std::uint64_t number) {
-    static constexpr std::string_view digits = "0123456789abcdef";
-    std::string text(16, '0');
-    for (std::size_t i = 16; i-- > 0; number >>= 4) text[i] = digits[number & 15];
-    return text;
+    page.sections.push_back(
+        {"Assumptions", plural(report.assumption_count, "default") + " that nobody set", {table}});
 }
 
 Section reproduction(const Report& report) {
@@ -419,6 +555,9 @@ Section reproduction(const Report& report) {
 
 Page page_of(const Report& report) {
     Page page{report.scenario_path, opening(report), {}};
+    add_requirement_section(page, report);
+    add_expectation_section(page, report);
+    add_fault_section(page, report);
     const std::vector<JourneyReport>& journeys = report.runs.journeys;
     if (!journeys.empty()) {
         page.sections.push_back(journey_section(
@@ -428,7 +567,7 @@ Page page_of(const Report& report) {
         }
         page.sections.push_back(latency_section(journeys));
         add_failure_section(page, journeys);
-        add_curve_section(page, journeys);
+        add_curve_section(page, report);
     }
     add_component_section(page, report.runs.components);
     add_edge_section(page, report.runs.edges);

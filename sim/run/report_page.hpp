@@ -3,11 +3,11 @@
 // What a reader is told, in which order and in which words, before it is known whether the page
 // will be a terminal or Markdown. Verdicts come first, assumptions last.
 
+#include "sim/run/report.hpp"
+
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "sim/run/report.hpp"
 
 namespace prodsim {
 

@@ -1,13 +1,13 @@
 // Prints a page for a terminal: columns are aligned, long last columns wrap, nothing is wider than
 // the screen unless a single word is.
 
-#include <algorithm>
-#include <array>
-#include <string_view>
-
 #include "sim/config/place.hpp"
 #include "sim/run/report_formats.hpp"
 #include "sim/run/report_page.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace prodsim {
 
@@ -23,8 +23,8 @@ struct Sign {
 };
 
 Sign sign_of(Mark mark) {
-    static constexpr std::array signs{Sign{" ", ""}, Sign{"✓", "\033[32m"},
-                                      Sign{"✗", "\033[31m"}, Sign{"?", "\033[33m"}};
+    static constexpr std::array signs{Sign{" ", ""}, Sign{"✓", "\033[32m"}, Sign{"✗", "\033[31m"},
+                                      Sign{"?", "\033[33m"}};
     return signs[static_cast<std::size_t>(mark)];
 }
 
@@ -44,8 +44,7 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
             lines.push_back(std::exchange(line, ""));
             used = 0;
         }
-        const std::string_view fresh =
-            used == 0 && word.front() == ' ' ? word.substr(1) : word;
+        const std::string_view fresh = used == 0 && word.front() == ' ' ? word.substr(1) : word;
         line += fresh;
         used += characters(fresh);
         text.remove_prefix(space);
@@ -123,8 +122,9 @@ private:
     }
 
     void print(const Table& table) {
-        const bool marked = std::any_of(table.rows.begin(), table.rows.end(),
-                                        [](const Table::Row& row) { return row.mark != Mark::none; });
+        const bool marked =
+            std::any_of(table.rows.begin(), table.rows.end(),
+                        [](const Table::Row& row) { return row.mark != Mark::none; });
         const std::size_t indent = margin + (marked ? 2 : 0);
         const std::vector<std::size_t> widths = widths_of(table, indent);
         std::vector<std::string> titles;

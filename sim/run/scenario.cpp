@@ -129,6 +129,70 @@ private:
     Problems& problems_;
 };
 
+/// Puts the policies of presets in their place: "policy": ["preset(hikaricp)", "timeout(1s)"].
+class Presets {
+public:
+    Presets(const Catalogue& catalogue, Sources& sources, Problems& problems)
+        : catalogue_(catalogue), sources_(sources), problems_(problems) {}
+
+    void expand(Value& value) {
+        if (value.is_array()) {
+            for (Value& item : value.items()) expand(item);
+        }
+        if (!value.is_object()) return;
+        std::vector<std::string> keys;
+        for (const auto& member : value.members()) keys.push_back(member.key);
+        for (const std::string& key : keys) {
+            Value& member = *value.find(key);
+            if (key == "policy" && member.is_array()) {
+                expand_list(member);
+            } else {
+                expand(member);
+            }
+        }
+    }
+
+private:
+    void expand_list(Value& list) {
+        std::vector<Value> items;
+        for (Value& item : list.items()) {
+            const std::string name = preset_named(item);
+            if (name.empty()) {
+                items.push_back(std::move(item));
+            } else {
+                add(name, item.place(), items);
+            }
+        }
+        list = Value::array(std::move(items)).at(list.place());
+    }
+
+    static std::string preset_named(const Value& item) {
+        if (!item.is_text()) return {};
+        const std::string& text = item.text();
+        constexpr std::string_view start = "preset(";
+        if (text.compare(0, start.size(), start) != 0 || text.back() != ')') return {};
+        return text.substr(start.size(), text.size() - start.size() - 1);
+    }
+
+    void add(const std::string& name, Place place, std::vector<Value>& items) {
+        const auto found = catalogue_.presets.find(name);
+        if (found == catalogue_.presets.end()) {
+            std::vector<std::string_view> words;
+            for (const auto& [word, text] : catalogue_.presets) words.push_back(word);
+            problems_.add(place, "there is no preset " + quoted(name), suggestion(name, words));
+            return;
+        }
+        const Value preset = read_json(sources_, "preset " + name, found->second, problems_);
+        const Value* policies = preset.find("policy");
+        if (policies == nullptr || !policies->is_array()) return;
+        for (const Value& policy : policies->items()) items.push_back(policy);
+    }
+
+    const Catalogue& catalogue_;
+    Sources& sources_;
+    Problems& problems_;
+};
+
 /// What only shows when everything has been read: names that lead nowhere, policies that do not
 /// fit, delays that are none.
 class CrossCheck {
@@ -244,9 +308,10 @@ std::unique_ptr<const Scenario> Scenario::parse(std::string text, const std::str
 }
 
 std::unique_ptr<const Scenario> Scenario::make(Value value, const std::string& path,
-                                               const Catalogue& catalogue, const Sources& sources,
+                                               const Catalogue& catalogue, Sources& sources,
                                                Problems& problems) {
     if (value.is_null()) problems.raise(sources);
+    Presets(catalogue, sources, problems).expand(value);
     auto scenario = std::unique_ptr<Scenario>(new Scenario(catalogue));
     scenario->path_ = path;
     Reading reading{catalogue.families, problems, {}, [&path](const std::string& file) {

@@ -169,7 +169,7 @@ public:
 private:
     static std::unique_ptr<const Scenario> make(Value value, const std::string& path,
                                                 const Catalogue& catalogue,
-                                                const Sources& sources, Problems& problems);
+                                                Sources& sources, Problems& problems);
 
     explicit Scenario(const Catalogue& catalogue) : catalogue_(catalogue) {}
 

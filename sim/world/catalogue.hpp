@@ -78,6 +78,10 @@ public:
 
     Families families;
 
+    /// Lists of policies that are the defaults of a real product: documents with "about", "source"
+    /// and "policy". A scenario writes "preset(envoy)" in the place of its policies.
+    std::map<std::string, std::string, std::less<>> presets;
+
 private:
     using MakeComponent = std::unique_ptr<Component> (*)(World&, std::string, const Chosen&);
     struct PolicyMaker {

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <cassert>
 
+#include "sim/world/demand.hpp"
+
 namespace prodsim {
+
+Workload Component::workload() const { return {}; }
 
 Instance& Callee::add_instance(ZoneId zone) {
     const auto number = static_cast<std::uint16_t>(instances_.size() + 1);

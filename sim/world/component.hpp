@@ -12,6 +12,7 @@
 namespace prodsim {
 
 class World;
+struct Workload;
 
 /// A box of the architecture. Everything that the simulator needs to know of it beyond calls.
 class Component {
@@ -40,6 +41,10 @@ public:
 
     /// Finishes the levels of its meters that follow from others. `length` is that of the window.
     virtual void close_books(Time) {}
+
+    /// What it asks of its processors and of others on average, for predictions before a run; says
+    /// nothing unless it is overridden. The components it names need not exist yet.
+    virtual Workload workload() const;
 
 protected:
     World& world_;

@@ -1,3 +1,5 @@
+#pragma once
+
 // A bench for policies: a backend that does as it is told, clients that keep what they hear, and
 // between them a chain written as users write it. Nothing has latency of its own, so every instant
 // in a test is a sum that can be done in the head.
@@ -12,7 +14,6 @@
 //
 // Instants are durations since the start of the run. Every call that a test makes is answered or
 // given up; `bench.balanced()` says that the books agree.
-#pragma once
 
 #include "sim/config/reader.hpp"
 #include "sim/world/chain.hpp"
@@ -312,8 +313,8 @@ public:
         Problems problems;
         CallParameters parameters = read_policies(policies, sources, problems);
         problems.raise(sources);
-        clients_.push_back(std::make_unique<Client>(world, std::move(parameters),
-                                                    clients_.size() + 1, backend));
+        clients_.push_back(
+            std::make_unique<Client>(world, std::move(parameters), clients_.size() + 1, backend));
         return *clients_.back();
     }
 

@@ -1,10 +1,9 @@
 // The policies that decide when an attempt has taken long enough and whether another one is made:
 // retry, hedge, timeout, deadline, fallback and throttle.
 
+#include "sim/core/distribution.hpp"
 #include "tests/catch.hpp"
 #include "tests/models/bench.hpp"
-
-#include "sim/core/distribution.hpp"
 
 #include <algorithm>
 #include <array>
@@ -63,7 +62,7 @@ std::uint64_t retries_left(Bench& bench, Client& client) {
 
 }  // namespace
 
-// ---- Retry ---------------------------------------------------------------------------------------
+// ---- Retry --------------------------------------------------------------------------------------
 
 TEST_CASE("a retry makes another attempt after its pause and answers with the first success") {
     Bench bench({add_retry});
@@ -159,8 +158,8 @@ TEST_CASE("the attempts of two layers fail independently: three times three are 
     Bench bench({add_retry, add_hedge});
     bench.backend.plays(failing(p));
     bench.backend.forget_visits();
-    Client& client = bench.client(
-        {"retry(3, backoff=none)", "hedge(1h, attempts=3, non_fatal=[error])"});
+    Client& client =
+        bench.client({"retry(3, backoff=none)", "hedge(1h, attempts=3, non_fatal=[error])"});
     for (int i = 0; i < calls; ++i) client.call();
     const double lost = std::pow(p, 9);
     REQUIRE(static_cast<double>(client.count(Outcome::error)) / calls ==
@@ -189,13 +188,13 @@ TEST_CASE("jitter spreads each pause evenly over its window") {
         double low, high;  // of the nominal pause
     };
     // AWS Architecture Blog 2015 for the first two; gRPC A6 for the last.
-    for (const auto& [backoff, low, high] :
-         {Row{"full_jitter", 0, 1}, Row{"equal_jitter", 0.5, 1}, Row{"symmetric_jitter", 0.8, 1.2}}) {
+    for (const auto& [backoff, low, high] : {Row{"full_jitter", 0, 1}, Row{"equal_jitter", 0.5, 1},
+                                             Row{"symmetric_jitter", 0.8, 1.2}}) {
         constexpr std::uint64_t calls = 2000;
         Bench bench({add_retry});
         bench.backend.plays({fails(Outcome::error)});
-        Client& client = bench.client({"retry(7, backoff=" + std::string(backoff) +
-                                       ", base=100ms, multiplier=2, max=1s)"});
+        Client& client = bench.client(
+            {"retry(7, backoff=" + std::string(backoff) + ", base=100ms, multiplier=2, max=1s)"});
         for (std::uint64_t i = 0; i < calls; ++i) client.call();
         bench.run();
 
@@ -212,7 +211,7 @@ TEST_CASE("jitter spreads each pause evenly over its window") {
             }
             REQUIRE(least >= low - 1e-8);
             REQUIRE(most <= high + 1e-8);
-            // A uniform law: sd = width / sqrt 12; the extremes of 2000 come within 1 % of the ends.
+            // A uniform law: sd = width / sqrt 12; the extremes of 2000 reach the last 1 %.
             const double width = high - low;
             REQUIRE(sum / calls == within(4 * width / std::sqrt(12.0 * calls), (low + high) / 2));
             REQUIRE(least < low + 0.01 * width);
@@ -242,8 +241,7 @@ TEST_CASE("decorrelated pauses stay between the base, three times the last one a
 
 TEST_CASE("a retry waits as long as the callee asks, and then its backoff begins anew") {
     Bench bench({add_retry});
-    bench.backend.plays({fails(Outcome::error),
-                         with_retry_after(fails(Outcome::rejected_rate), 5s),
+    bench.backend.plays({fails(Outcome::error), with_retry_after(fails(Outcome::rejected_rate), 5s),
                          fails(Outcome::error), replies()});
     bench.client({"retry(4, backoff=exponential, base=100ms)"}).call();
     bench.run();
@@ -352,7 +350,7 @@ TEST_CASE("a million attempts that are refused at once need no stack") {
     REQUIRE(bench.world.calls.live() == 0);
 }
 
-// ---- Retry budgets -------------------------------------------------------------------------------
+// ---- Retry budgets ------------------------------------------------------------------------------
 
 TEST_CASE("the token bucket of the AWS SDKs gives back only what the last retry cost") {
     // smithy-kotlin, standardRetryIntegrationTestCases: the quota after each step.
@@ -503,7 +501,7 @@ TEST_CASE("a budget of a tenth bounds the amplification to 1.1, without it three
     }
 }
 
-// ---- Hedge ---------------------------------------------------------------------------------------
+// ---- Hedge --------------------------------------------------------------------------------------
 
 TEST_CASE("a hedge sends another attempt after its delay, the first good answer wins") {
     Bench bench({add_hedge});
@@ -589,8 +587,9 @@ TEST_CASE("a hedge learns the percentile from its own latencies, losers included
     for (int i = 0; i < calls; ++i) client.call_at(i * 100ms);
     bench.run();
     const auto attempts = static_cast<double>(bench.count("hedge.attempts"));
-    // A new one exceeds the 950th of 1000 with probability 51/1001 (exchangeability). The percentile
-    // is as uncertain as 1000 draws and renewed 20 times; the hedges add the error of their own draw.
+    // A new one exceeds the 950th of 1000 with probability 51/1001 (exchangeability). The
+    // percentile is as uncertain as 1000 draws and renewed 20 times; the hedges add the error of
+    // their own draw.
     const double error = std::sqrt(0.05 * 0.95 / calls * 2);
     REQUIRE(attempts / calls - 1 == within(4 * error, 51.0 / 1001));
 }
@@ -726,7 +725,7 @@ TEST_CASE("hedged attempts that are refused at once end the call at once") {
     REQUIRE(bench.backend.count() == 5);
 }
 
-// ---- Timeout and deadline ------------------------------------------------------------------------
+// ---- Timeout and deadline -----------------------------------------------------------------------
 
 TEST_CASE("a timeout says so at its instant, and the callee works on") {
     Bench bench({add_timeout});
@@ -833,7 +832,7 @@ TEST_CASE("deadline, when the caller gives up: it tells its child, and never exp
     REQUIRE(bench.world.calls.live() == 0);
 }
 
-// ---- Fallback ------------------------------------------------------------------------------------
+// ---- Fallback -----------------------------------------------------------------------------------
 
 TEST_CASE("a fallback answers with something lesser, which takes its own time") {
     Bench bench({add_fallback});
@@ -880,7 +879,7 @@ TEST_CASE("fallback, when the caller gives up: so does it, on the call or on its
     REQUIRE(bench.world.calls.live() == 0);
 }
 
-// ---- Throttle ------------------------------------------------------------------------------------
+// ---- Throttle -----------------------------------------------------------------------------------
 
 TEST_CASE("a throttle turns calls away with the probability of the SRE book") {
     // Equation 21-1 with K = 2. The draw of a request is known, so the threshold can be bracketed.
@@ -902,8 +901,7 @@ TEST_CASE("a throttle turns calls away with the probability of the SRE book") {
             }
             const Stream stream = bench.world.stream("client -> backend/throttle");
             Request probe;
-            while (std::abs(stream.draws(++probe.subject).uniform() - chance - offset) > 9e-6) {
-            }
+            while (std::abs(stream.draws(++probe.subject).uniform() - chance - offset) > 9e-6) {}
             const std::uint64_t before = bench.count("throttle.rejected");
             client.call(probe);
             REQUIRE(bench.count("throttle.rejected") - before == (offset < 0 ? 1u : 0u));
@@ -935,7 +933,7 @@ TEST_CASE("throttle, when the caller gives up: it tells its child, and the call 
     REQUIRE(bench.world.calls.live() == 0);
 }
 
-// ---- All of them together ------------------------------------------------------------------------
+// ---- All of them together -----------------------------------------------------------------------
 
 TEST_CASE("nothing is lost between all policies, whatever fails and whoever gives up") {
     const std::vector<std::string> policies{
@@ -950,7 +948,8 @@ TEST_CASE("nothing is lost between all policies, whatever fails and whoever give
     bench.backend.plays([stream = Stream(3, 0, "mix")](const Request& request) {
         Draws draws = stream.draws(request.demand_key());
         const double kind = draws.uniform();
-        const Duration after = draws.chance(0.3) ? Duration{0} : from_seconds(draws.uniform() * 0.1);
+        const Duration after =
+            draws.chance(0.3) ? Duration{0} : from_seconds(draws.uniform() * 0.1);
         Act act = kind < 0.4 ? replies(after) : fails(Outcome::error, after);
         if (kind > 0.6) act = fails(Outcome::refused, after);
         if (kind > 0.8) act = hangs();

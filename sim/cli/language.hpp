@@ -1,0 +1,14 @@
+#pragma once
+
+#include "sim/config/reference.hpp"
+#include "sim/world/catalogue.hpp"
+
+namespace prodsim::cli {
+
+/// Everything that a scenario may say: the models, and what belongs to the scenario itself.
+Catalogue language();
+
+/// The same as reference: first the scenario as a whole, then the families.
+Reference reference_of_language();
+
+}  // namespace prodsim::cli

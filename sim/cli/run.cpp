@@ -1,0 +1,144 @@
+#include "sim/cli/attendant.hpp"
+#include "sim/cli/command.hpp"
+#include "sim/cli/folder.hpp"
+#include "sim/cli/scenario_options.hpp"
+#include "sim/run/judgement.hpp"
+#include "sim/run/report.hpp"
+#include "sim/run/report_formats.hpp"
+#include "sim/run/report_numbers.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+#include <thread>
+
+namespace prodsim::cli {
+
+namespace {
+
+bool is_set(const char* variable) {
+    const char* value = std::getenv(variable);
+    return value != nullptr && *value != '\0';
+}
+
+bool is_dumb_terminal() {
+    const char* terminal = std::getenv("TERM");
+    return terminal != nullptr && std::string_view(terminal) == "dumb";
+}
+
+/// Each fault is also run alone, and everything without faults, so that they can be compared.
+Duration expected_time(const Scenario& scenario) {
+    const RunParameters& run = scenario.parameters().run;
+    const auto faults = static_cast<std::int64_t>(scenario.parameters().faults.size());
+    const std::int64_t kinds = faults == 0 ? 1 : faults == 1 ? 2 : 2 + faults;
+    return run.duration * (run.replications * kinds);
+}
+
+class Run final : public Command {
+public:
+    explicit Run(CLI::App& program)
+        : Command(program, "run", "Simulate a scenario, judge it and print the report."),
+          scenario_(app()) {
+        scenario_.add_run_options(app());
+        app()
+            .add_option("--threads", threads_, "How many threads work; all cores if not said.")
+            ->type_name("N")
+            ->check(CLI::Range(1U, 1024U));
+        app()
+            .add_option("--format", format_, "How the report is printed.")
+            ->capture_default_str()
+            ->type_name("")
+            ->check(one_of({"text", "json", "markdown"}));
+        app()
+            .add_option("--out", out_, "Also write report.json, report.md and report.txt there.")
+            ->type_name("FOLDER");
+        app().add_flag("--only-expectations", only_expectations_,
+                       "The exit code depends on the expectations alone.");
+        app().add_flag("--no-color", no_colour_,
+                       "No colours; the variable NO_COLOR asks the same.");
+        app().add_flag("--quiet", quiet_, "Nothing on stderr but errors.");
+    }
+
+    ExitCode run() override {
+        const std::unique_ptr<const Scenario> scenario = scenario_.load();
+        std::optional<Folder> folder;
+        if (!out_.empty()) folder.emplace(out_);
+        const auto [report, was_interrupted] = simulate(*scenario);
+        if (folder) {
+            folder->write("report.json", json_report(report));
+            folder->write("report.md", markdown_report(report));
+            folder->write("report.txt", text_report(report, Colour::off));
+        }
+        print(printed(report));
+        if (was_interrupted) return ExitCode::interrupted;
+        return exit_code(report);
+    }
+
+private:
+    struct Simulated {
+        Report report;
+        bool interrupted;
+    };
+
+    Simulated simulate(const Scenario& scenario) const {
+        RunWatch watch;
+        const bool shown = !quiet_ && isatty(STDERR_FILENO) != 0;
+        Attendant attendant(watch, expected_time(scenario),
+                            shown ? Progress::shown : Progress::silent);
+        const Trial trial = run_trial(scenario, threads(), watch);
+        Judgement judgement = judge(scenario, trial, threads(), watch);
+        Report report =
+            make_report(scenario, trial, std::move(judgement), scenario_.command(scenario));
+        if (!quiet_) tell_time(report, attendant.elapsed_s());
+        return {std::move(report), attendant.interrupted()};
+    }
+
+    unsigned threads() const {
+        return threads_ > 0 ? threads_ : std::max(1U, std::thread::hardware_concurrency());
+    }
+
+    static void tell_time(const Report& report, double elapsed_s) {
+        const std::string text = std::to_string(report.completion.finished) + " runs in " +
+                                 readable_duration(Measured{elapsed_s}) + "\n";
+        std::fputs(text.c_str(), stderr);
+    }
+
+    std::string printed(const Report& report) const {
+        if (format_ == "json") return json_report(report);
+        if (format_ == "markdown") return markdown_report(report);
+        const bool colour =
+            !no_colour_ && !is_set("NO_COLOR") && !is_dumb_terminal() && isatty(STDOUT_FILENO) != 0;
+        return text_report(report, colour ? Colour::on : Colour::off);
+    }
+
+    ExitCode exit_code(const Report& report) const {
+        if (!report.audits.all_hold()) return ExitCode::broken;
+        const Verdict expectations = report.judgement.expectations_verdict();
+        const Verdict requirements =
+            only_expectations_ ? Verdict::pass : report.judgement.requirements_verdict();
+        const auto either = [&](Verdict verdict) {
+            return expectations == verdict || requirements == verdict;
+        };
+        if (either(Verdict::fail)) return ExitCode::failed;
+        if (either(Verdict::inconclusive)) return ExitCode::inconclusive;
+        return ExitCode::fine;
+    }
+
+    ScenarioOptions scenario_;
+    unsigned threads_ = 0;
+    std::string format_ = "text";
+    std::string out_;
+    bool only_expectations_ = false;
+    bool no_colour_ = false;
+    bool quiet_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> run_command(CLI::App& program) { return std::make_unique<Run>(program); }
+
+}  // namespace prodsim::cli

@@ -1,0 +1,18 @@
+#pragma once
+
+// Rules about policies that are certain before anything runs: timeouts that cannot do their work,
+// attempts that multiply from layer to layer, pools that promise more connections than there are.
+
+#include <vector>
+
+#include "sim/run/service_graph.hpp"
+#include "sim/run/topology.hpp"
+
+namespace prodsim {
+
+std::vector<Finding> lint_policies(const Scenario& scenario, const ServiceGraph& graph);
+
+/// "a, b and c"
+std::string listed(const std::vector<std::string>& words);
+
+}  // namespace prodsim

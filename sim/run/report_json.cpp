@@ -1,0 +1,301 @@
+// Prints a report as JSON: every key names its unit, what is unknown is null, equal reports give
+// equal bytes. docs/report.md lists the keys; a test compares it with what is written here.
+
+#include "sim/config/json_writer.hpp"
+#include "sim/run/report_formats.hpp"
+#include "sim/run/report_numbers.hpp"
+
+#include <cmath>
+#include <map>
+
+namespace prodsim {
+
+namespace {
+
+template <class Items, class Print>
+Value list_of(const Items& items, const Print& print) {
+    Value list = Value::array();
+    for (const auto& item : items) list.append(print(item));
+    return list;
+}
+
+/// Null where there is nothing to measure: the writer has no word for a number that is none.
+Value json(double number) { return std::isfinite(number) ? Value(number) : Value(); }
+
+Value json(std::uint64_t count) { return Value(static_cast<std::int64_t>(count)); }
+
+Value json(const Measured& measured) {
+    return Value::object(
+        {{"value", json(measured.value)}, {"half_width", json(measured.half_width)}});
+}
+
+Value json(const Estimate& estimate) { return json(Measured{estimate.mean, estimate.half_width}); }
+
+/// Curves are for eyes: four digits draw them as well as seventeen.
+Value curve(const std::vector<double>& values) {
+    return list_of(values, [](double value) {
+        if (!std::isfinite(value) || value == 0) return json(value);
+        double scale = 1;
+        while (std::abs(value) * scale < 1000) scale *= 10;
+        return json(std::round(value * scale) / scale);
+    });
+}
+
+Value json(const DurationReport& durations) {
+    Value object = Value::object({{"count", json(durations.count)},
+                                  {"mean_s", json(durations.mean_s)},
+                                  {"max_s", json(durations.max_s)}});
+    Value few = Value::array();
+    for (const QuantileReport& quantile : durations.quantiles) {
+        std::string name = percentile_name(quantile.share);
+        if (!quantile.enough_samples) few.append(name + "_s");
+        object.append(name + "_s", json(quantile.seconds), nowhere);
+    }
+    object.put("too_few_samples_for", few);
+    return object;
+}
+
+Value json(const Reason& reason) {
+    if (reason.component.empty()) return {};
+    return Value::object({{"component", reason.component}, {"mechanism", reason.mechanism}});
+}
+
+Value json(const FailureReport& failure) {
+    return Value::object({{"outcome", name_of(failure.outcome)},
+                          {"reason", json(failure.reason)},
+                          {"count", json(failure.count)},
+                          {"share", json(failure.share)}});
+}
+
+Value json(const SeriesReport& series) {
+    return Value::object({{"width_s", json(series.width_s)},
+                          {"offered_per_s", curve(series.offered_per_s)},
+                          {"good_per_s", curve(series.good_per_s)},
+                          {"failed_per_s", curve(series.failed_per_s)},
+                          {"latency_mean_s", curve(series.latency_mean_s)},
+                          {"latency_p99_s", curve(series.latency_p99_s)}});
+}
+
+Value json(const JourneyReport& journey) {
+    return Value::object(
+        {{"name", journey.name},
+         {"offered", json(journey.offered)},
+         {"ended", json(journey.ended)},
+         {"offered_per_s", json(journey.offered_per_s)},
+         {"good_per_s", json(journey.good_per_s)},
+         {"degraded_per_s", json(journey.degraded_per_s)},
+         {"failed_per_s", json(journey.failed_per_s)},
+         {"availability", json(journey.availability)},
+         {"under_way_at_end", json(journey.under_way)},
+         {"failures",
+          list_of(journey.failures, [](const FailureReport& failure) { return json(failure); })},
+         {"latency_good", json(journey.latency_good)},
+         {"latency_all", json(journey.latency_all)},
+         {"series", json(journey.series)}});
+}
+
+Value journeys(const std::vector<JourneyReport>& reports) {
+    return list_of(reports, [](const JourneyReport& journey) { return json(journey); });
+}
+
+Value json(const StationReport& station) {
+    return Value::object({{"part", station.part},
+                          {"in_service", json(station.in_service)},
+                          {"waiting", json(station.waiting)},
+                          {"longest_line", Value(station.longest_line)},
+                          {"wait", json(station.wait)},
+                          {"arrivals", json(station.arrivals)},
+                          {"rejected", json(station.rejected)},
+                          {"expired", json(station.expired)}});
+}
+
+Value json(const ComponentReport& component) {
+    Value object = Value::object({{"name", component.name}, {"type", component.kind}});
+    if (component.has_cores()) {
+        object.put("cores", json(component.cores));
+        object.put("cpu_busy_cores", json(component.cpu_busy_cores));
+        object.put("utilisation", json(component.utilisation()));
+    }
+    object.put("served", json(component.served));
+    object.put("wasted", json(component.wasted));
+    object.put("wasted_share", json(component.wasted_share));
+    object.put("stations", list_of(component.stations,
+                                   [](const StationReport& station) { return json(station); }));
+    return object;
+}
+
+Value json(const EdgeReport& edge) {
+    return Value::object({{"edge", edge.name},
+                          {"policy", edge.policy},
+                          {"calls_per_s", json(edge.calls_per_s)},
+                          {"attempts_per_s", json(edge.attempts_per_s)},
+                          {"amplification", json(edge.amplification)}});
+}
+
+Value meters(const RunSetReport& runs) {
+    Value counters = list_of(runs.counters, [](const CounterReport& counter) {
+        return Value::object({{"owner", counter.name.owner},
+                              {"name", counter.name.name},
+                              {"count", json(counter.count)},
+                              {"per_s", json(counter.per_s)}});
+    });
+    Value levels = list_of(runs.levels, [](const LevelReport& level) {
+        return Value::object({{"owner", level.name.owner},
+                              {"name", level.name.name},
+                              {"mean", json(level.mean)},
+                              {"maximum", Value(level.maximum)}});
+    });
+    Value durations = list_of(runs.times, [](const TimesReport& times) {
+        return Value::object({{"owner", times.name.owner},
+                              {"name", times.name.name},
+                              {"durations", json(times.durations)}});
+    });
+    return Value::object({{"counters", std::move(counters)},
+                          {"levels", std::move(levels)},
+                          {"durations", std::move(durations)}});
+}
+
+/// What each kind of meter means, said once rather than for every component.
+Value meter_meanings(const RunSetReport& runs) {
+    std::map<std::string, std::string> meanings;
+    for (const auto& counter : runs.counters) meanings[counter.name.name] = counter.name.doc;
+    for (const auto& level : runs.levels) meanings[level.name.name] = level.name.doc;
+    for (const auto& times : runs.times) meanings[times.name.name] = times.name.doc;
+    Value object = Value::object();
+    for (const auto& [name, doc] : meanings) object.append(name, Value(doc), nowhere);
+    return object;
+}
+
+// ---- verdicts -----------------------------------------------------------------------------------
+
+std::string_view unit_of(Dimension dimension) {
+    switch (dimension) {
+        case Dimension::duration:
+            return "s";
+        case Dimension::rate:
+            return "1/s";
+        case Dimension::share:
+            return "share";
+        default:
+            return "number";
+    }
+}
+
+std::string_view scope_name(Scope scope) {
+    for (const Word& word : words(scope)) {
+        if (word.value == static_cast<std::int64_t>(scope)) return word.name;
+    }
+    return "";
+}
+
+Value values(const std::vector<double>& numbers) {
+    return list_of(numbers, [](double number) { return json(number); });
+}
+
+Value json(const RequirementVerdict& requirement) {
+    return Value::object({{"metric", requirement.metric},
+                          {"scope", scope_name(requirement.scope)},
+                          {"limit", requirement.threshold.text},
+                          {"limit_value", json(requirement.threshold.value)},
+                          {"unit", unit_of(requirement.dimension)},
+                          {"measured", json(requirement.estimate)},
+                          {"by_replication", values(requirement.values)},
+                          {"pass", requirement.verdict == Verdict::pass},
+                          {"verdict", name_of(requirement.verdict)},
+                          {"note", requirement.note}});
+}
+
+Value json(const ExpectationVerdict& expectation) {
+    return Value::object({{"metric", expectation.metric},
+                          {"claim", expectation.claim},
+                          {"because", expectation.because},
+                          {"unit", unit_of(expectation.dimension)},
+                          {"by_replication", values(expectation.values)},
+                          {"held", json(expectation.held)},
+                          {"tested", json(expectation.tested)},
+                          {"held_share_lower", json(expectation.share.lower)},
+                          {"held_share_upper", json(expectation.share.upper)},
+                          {"only_with_faults", expectation.only_with_faults},
+                          {"held_without_faults", json(expectation.held_without)},
+                          {"pass", expectation.verdict == Verdict::pass},
+                          {"verdict", name_of(expectation.verdict)}});
+}
+
+Value json(const FaultVerdict& fault) {
+    return Value::object(
+        {{"title", fault.title},
+         {"number", json(fault.number + 1)},
+         {"fates", list_of(fault.fates, [](Fate fate) { return Value(name_of(fate)); })},
+         {"recovery_time_s", json(fault.recovery_time)},
+         {"lost_requests", json(fault.lost)},
+         {"extended", fault.extended},
+         {"judged_until_s", json(in_seconds(fault.judged_until))}});
+}
+
+Value json(const Judgement& judgement) {
+    const auto print = [](const auto& verdict) { return json(verdict); };
+    return Value::object({{"requirements_verdict", name_of(judgement.requirements_verdict())},
+                          {"expectations_verdict", name_of(judgement.expectations_verdict())},
+                          {"requirements", list_of(judgement.requirements, print)},
+                          {"expectations", list_of(judgement.expectations, print)},
+                          {"faults", list_of(judgement.faults, print)}});
+}
+
+Value json(const AuditReport& audits) {
+    Value broken = list_of(audits.broken, [](const AuditReport::Broken& one) {
+        return Value::object({{"law", one.audit.law},
+                              {"subject", one.audit.subject},
+                              {"runs", one.runs},
+                              {"replication", json(one.replication)},
+                              {"detail", one.audit.detail}});
+    });
+    return Value::object(
+        {{"pass", audits.all_hold()},
+         {"checks", json(audits.checks)},
+         {"laws", list_of(audits.laws, [](const std::string& law) { return Value(law); })},
+         {"broken", std::move(broken)}});
+}
+
+Value json(const AssumptionReport& assumption) {
+    return Value::object({{"field", assumption.field},
+                          {"value", assumption.value},
+                          {"meaning", assumption.doc},
+                          {"source", assumption.source},
+                          {"of", list_of(assumption.places,
+                                         [](const std::string& place) { return Value(place); })}});
+}
+
+Value run_of(const Report& report) {
+    return Value::object({{"seed", json(report.seed)},
+                          {"replications", json(report.replications)},
+                          {"duration_s", json(report.duration_s)},
+                          {"warm_up_s", json(report.warm_up_s)},
+                          {"runs_planned", json(report.completion.planned)},
+                          {"runs_finished", json(report.completion.finished)},
+                          {"interrupted", report.completion.interrupted()},
+                          {"fingerprint", hexadecimal(report.fingerprint)},
+                          {"reproduce", report.reproduce}});
+}
+
+}  // namespace
+
+std::string json_report(const Report& report) {
+    Value object = Value::object({{"report_version", report_version},
+                                  {"scenario", report.scenario_path},
+                                  {"about", report.about},
+                                  {"run", run_of(report)},
+                                  {"verdicts", json(report.judgement)},
+                                  {"audits", json(report.audits)},
+                                  {"journeys", journeys(report.runs.journeys)},
+                                  {"journeys_without_faults", journeys(report.steady)}});
+    const auto print = [](const auto& item) { return json(item); };
+    object.put("components", list_of(report.runs.components, print));
+    object.put("amplification", list_of(report.runs.edges, print));
+    object.put("meters", meters(report.runs));
+    object.put("meter_meanings", meter_meanings(report.runs));
+    object.put("assumptions", list_of(report.assumptions, print));
+    object.put("effective_scenario", report.effective);
+    return pretty_json(object);
+}
+
+}  // namespace prodsim

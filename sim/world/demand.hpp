@@ -1,0 +1,77 @@
+#pragma once
+
+// What a component asks of its processors and of other components, said before anything runs:
+// averages of executions in which nothing fails, nobody waits and nobody tries again. The loads of
+// all components follow from these (sim/run/topology).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/world/step.hpp"
+
+namespace prodsim {
+
+/// Calls of one operation that an execution makes.
+struct MeanCalls {
+    OperationName target;
+    double count = 1;      // 0: only after a failure
+    bool at_most = false;  // the count is a bound: some may be given up, or turn out not needed
+    bool needed = true;    // its failure can be the failure of the execution
+    bool at_once = false;  // certainly no time passes between the start and this call
+};
+
+/// What one execution asks for.
+struct Demand {
+    double cpu_s = 0;
+    bool at_most = false;  // the processor time is a bound
+    std::vector<MeanCalls> calls = {};
+};
+
+/// What these steps ask for. Branches of a parallel step that does not wait for all of them count
+/// in full. Simplification: whatever follows a call counts as later than the call, even where the
+/// reply takes no time.
+Demand demand_of(const Steps& steps);
+
+/// Something that calls use up, all instances together: cores, reads of a disk, a quota.
+struct Resource {
+    std::string name;              // what `available` counts: "cores", "calls/s"
+    double available = 0;
+    std::vector<double> per_call;  // for each operation: amount x seconds, or amount
+};
+
+struct OperationDemand {
+    std::string name;
+    Demand demand;
+};
+
+struct JourneyDemand {
+    std::string name;
+    double weight = 1;
+    Demand demand;
+};
+
+/// Where load begins: an open stream, or a closed population if there are `users`.
+struct LoadSource {
+    double per_s = 0;  // before any shape
+    std::int64_t users = 0;
+    double think_s = 0;
+    std::vector<JourneyDemand> journeys;
+};
+
+/// All that a component says of itself.
+struct Workload {
+    std::int64_t instances = 0;          // ours to run; 0 if none, or not said
+    std::optional<std::int64_t> inside = {};  // calls that one instance holds at the same time
+    std::vector<OperationDemand> operations = {};
+    std::vector<Resource> resources = {};
+    ComponentName passes_to = {};     // every call becomes one of the same operation there
+    bool passes_at_once = false;
+    LoadSource source = {};
+
+    /// A resource of the processor times. REQUIRES: `operations` are complete.
+    void add_cores(double cores);
+};
+
+}  // namespace prodsim

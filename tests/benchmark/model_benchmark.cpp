@@ -1,0 +1,296 @@
+// Five models, each run as a scenario by the general engine and as programs written by hand, all
+// of which take turns in every round. A mean that is wrong makes the program fail; a ratio that
+// misses its limit is reported and does not, because the machine is shared with others.
+//
+//     model_benchmark            all models
+//     model_benchmark a e        some of them
+
+#include "models/catalogue.hpp"
+#include "sim/core/event_list.hpp"
+#include "sim/core/plain_heap.hpp"
+#include "sim/run/scenario.hpp"
+#include "sim/run/simulation.hpp"
+#include "tests/benchmark/floor.hpp"
+#include "tests/benchmark/measure.hpp"
+#include "tests/benchmark/naive.hpp"
+#include "tests/benchmark/thousand_services.hpp"
+
+#include <cstdlib>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+
+namespace prodsim::benchmark {
+namespace {
+
+constexpr std::uint64_t rounds = 7;
+constexpr const char* python = "/usr/bin/python3";
+
+/// What one contestant did in one round.
+struct Run {
+    double ns;      // of processor time per completed request
+    double mean_s;  // from arrival to reply
+};
+
+/// One way to run a model, and what it did in every round so far.
+struct Contestant {
+    std::string name;
+    std::function<Run(std::uint64_t round)> run;
+    std::vector<double> ns{};
+    std::vector<double> means{};
+};
+
+/// REQUIRES: the first contestants are the floor, the floor on a plain heap and prodsim.
+struct Model {
+    std::string name;
+    double rate;  // requests a second
+    std::uint64_t requests;
+    double must;  // prodsim divided by its floor stays below this
+    std::optional<double> theory_s;
+    std::vector<Contestant> contestants{};
+    double naive_must = 0;  // the peers divided by prodsim reach these
+    double simpy_must = 0;
+
+    const Contestant& floor() const { return contestants[0]; }
+    const Contestant& plain_heap() const { return contestants[1]; }
+    const Contestant& prodsim() const { return contestants[2]; }
+};
+
+// ---- contestants ---------------------------------------------------------------------------------
+
+template <class Floor>
+Contestant floor_program(std::string name, std::uint64_t requests, Floor floor) {
+    return {std::move(name), [requests, floor](std::uint64_t round) {
+                Histogram latency;
+                const double ns = cpu_ns_of([&] { latency = floor(round + 1); });
+                return Run{ns / static_cast<double>(requests), latency.mean_s()};
+            }};
+}
+
+/// Both floors; `make(list)` answers the program for a type of list.
+template <class Make>
+void add_floors(Model& model, Make make) {
+    const auto add = [&](std::string name, auto list) {
+        model.contestants.push_back(floor_program(
+            std::move(name), model.requests,
+            [make, list, requests = model.requests](std::uint64_t seed) {
+                return make(list, seed, requests);
+            }));
+    };
+    add("floor", std::type_identity<EventList>{});
+    add("floor, plain heap", std::type_identity<PlainHeap>{});
+}
+
+/// The general engine with everything that the report needs. Making and forgetting the world is
+/// not part of a request.
+void add_prodsim(Model& model, std::shared_ptr<const Scenario> scenario) {
+    const Duration length = from_seconds(static_cast<double>(model.requests) / model.rate);
+    model.contestants.push_back({"prodsim", [scenario, length](std::uint64_t round) {
+        RunWatch watch;
+        const RunPlan plan{1, round, FaultSelection::all(), {}, length};
+        const double making = cpu_ns_of([&] { nothing_yet(*scenario); });
+        std::optional<Replication> result;
+        const double ns = cpu_ns_of([&] { result = simulate(*scenario, plan, watch); });
+        const Journey& journey = result->journeys.front();
+        return Run{(ns - making) / static_cast<double>(journey.ended().total()),
+                   journey.latency_good().mean_s()};
+    }});
+}
+
+void add_naive(Model& model, const std::function<double(std::uint64_t, std::size_t)>& program) {
+    const std::uint64_t requests = model.requests / 4;
+    model.contestants.push_back({"naive C++", [=](std::uint64_t round) {
+        double mean = 0;
+        const double ns = cpu_ns_of([&] { mean = program(round + 1, requests); });
+        return Run{ns / static_cast<double>(requests), mean};
+    }});
+}
+
+bool has_simpy() {
+    const std::string check = std::string(python) + " -c 'import simpy' 2>/dev/null";
+    return std::system(check.c_str()) == 0;
+}
+
+void add_simpy(Model& model) {
+    const std::string command = std::string(python) + " tests/benchmark/peers/simpy_models.py " +
+                                model.name.substr(0, 1) + " 10000 ";
+    model.contestants.push_back({"SimPy", [command](std::uint64_t round) {
+        Run run{};
+        FILE* output = popen((command + std::to_string(round + 1)).c_str(), "r");
+        const bool read =
+            output != nullptr && std::fscanf(output, "%lf %lf", &run.ns, &run.mean_s) == 2;
+        if (output != nullptr) pclose(output);
+        if (!read) std::fprintf(stderr, "the SimPy program printed no result\n");
+        return run;
+    }});
+}
+
+// ---- models --------------------------------------------------------------------------------------
+
+/// The mean time in an M/M/k station (Erlang's C formula).
+double mean_time(unsigned workers, double arrivals_per_s, double service_s) {
+    const double offered = arrivals_per_s * service_s;
+    double blocked = 1;
+    for (unsigned k = 1; k <= workers; ++k) blocked = offered * blocked / (k + offered * blocked);
+    const double load = offered / workers;
+    const double waits = blocked / (1 - load * (1 - blocked));
+    return service_s + waits * service_s / (workers * (1 - load));
+}
+
+std::shared_ptr<const Scenario> scenario_of(const char* file, const Catalogue& catalogue) {
+    const std::string path = std::string("tests/benchmark/scenarios/") + file;
+    return Scenario::load({path, {}}, catalogue);
+}
+
+Model one_station(Model model, const char* file, std::uint32_t workers,
+                  const Catalogue& catalogue) {
+    model.theory_s = mean_time(workers, model.rate, 1);
+    add_floors(model, [=, rate = model.rate](auto list, std::uint64_t seed,
+                                             std::uint64_t requests) {
+        using List = typename decltype(list)::type;
+        return one_station_floor<List>(seed, requests, workers, rate, 1);
+    });
+    add_prodsim(model, scenario_of(file, catalogue));
+    add_naive(model, [=, rate = model.rate](std::uint64_t seed, std::size_t requests) {
+        return naive_one_station(seed, requests, static_cast<int>(workers), rate);
+    });
+    return model;
+}
+
+Model three_tier(Model model, const Catalogue& catalogue) {
+    model.theory_s = mean_time(1, 100, 0.008) + mean_time(20, 1000, 0.016);
+    add_floors(model, [](auto list, std::uint64_t seed, std::uint64_t requests) {
+        return three_tier_floor<typename decltype(list)::type>(seed, requests);
+    });
+    add_prodsim(model, scenario_of("c_three_tier.json", catalogue));
+    add_naive(model, naive_three_tier);
+    return model;
+}
+
+Model life_cycle(Model model, const Catalogue& catalogue) {
+    add_floors(model, [](auto list, std::uint64_t seed, std::uint64_t requests) {
+        return LifeCycleFloor<typename decltype(list)::type>(seed).run(requests);
+    });
+    add_prodsim(model, scenario_of("d_life_cycle.json", catalogue));
+    add_naive(model, naive_life_cycle);
+    model.naive_must = 4;
+    model.simpy_must = 75;
+    return model;
+}
+
+/// Jobs hold no worker while they wait for the next service, so the network has the product form.
+Model graph_of_services(Model model, const Catalogue& catalogue) {
+    namespace graph = thousand_services;
+    model.theory_s = graph::depth * mean_time(graph::workers,
+                                              graph::load * graph::workers / graph::service_s,
+                                              graph::service_s);
+    add_floors(model, [](auto list, std::uint64_t seed, std::uint64_t requests) {
+        return thousand_services_floor<typename decltype(list)::type>(seed, requests);
+    });
+    add_prodsim(model, Scenario::parse(graph::scenario(), "a thousand services", catalogue));
+    return model;
+}
+
+std::vector<Model> models(const std::string& wanted, const Catalogue& catalogue) {
+    const auto want = [&](char letter) { return wanted.find(letter) != std::string::npos; };
+    std::vector<Model> all;
+    if (want('a')) all.push_back(one_station({"a M/M/1", 0.8, 300'000, 2.0, {}}, "a_mm1.json", 1, catalogue));
+    if (want('b')) all.push_back(one_station({"b M/M/16", 12.8, 300'000, 2.0, {}}, "b_mm16.json", 16, catalogue));
+    if (want('c')) all.push_back(three_tier({"c three tiers", 1000, 200'000, 1.8, {}}, catalogue));
+    if (want('d')) all.push_back(life_cycle({"d life cycle", 1000, 100'000, 1.6, {}}, catalogue));
+    if (want('e')) {
+        all.push_back(graph_of_services(
+            {"e 1000 services", thousand_services::arrivals, 100'000, 1.6, {}}, catalogue));
+    }
+    return all;
+}
+
+// ---- rounds and tables ---------------------------------------------------------------------------
+
+void run_rounds(Model& model) {
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+        for (Contestant& contestant : model.contestants) {
+            const Run run = contestant.run(round);
+            contestant.ns.push_back(run.ns);
+            contestant.means.push_back(run.mean_s);
+        }
+    }
+}
+
+/// Whether every mean is that of the theory, or of the floor where there is none, within four of
+/// its own standard errors.
+bool is_valid(const Model& model) {
+    const Estimate expected = model.theory_s ? Estimate{*model.theory_s, 0}
+                                             : estimate_of(model.floor().means);
+    bool valid = true;
+    for (const Contestant& contestant : model.contestants) {
+        const Estimate measured = estimate_of(contestant.means);
+        if (agree(measured, expected)) continue;
+        valid = false;
+        std::printf("WRONG: %s, %s: the mean is %.6f s +- %.6f s instead of %.6f s\n",
+                    model.name.c_str(), contestant.name.c_str(), measured.mean,
+                    measured.standard_error, expected.mean);
+    }
+    return valid;
+}
+
+void print_floors(const std::vector<Model>& all) {
+    std::printf("\nCPU time per completed request; ratios are medians of %d rounds [least, most]\n\n"
+                "model            theory s    mean s    floor ns  heap ns  prodsim ns  "
+                "prodsim/floor       must  /heap\n", static_cast<int>(rounds));
+    for (const Model& model : all) {
+        const Spread ratio = ratio_of(model.prodsim().ns, model.floor().ns);
+        const Spread heap = ratio_of(model.prodsim().ns, model.plain_heap().ns);
+        std::printf("%-15s  %8.5f  %8.5f  %10.1f  %7.1f  %10.1f  %4.2f [%4.2f, %4.2f]  %4.1f  "
+                    "%5.2f  %s\n", model.name.c_str(),
+                    model.theory_s.value_or(estimate_of(model.floor().means).mean),
+                    estimate_of(model.prodsim().means).mean, spread_of(model.floor().ns).median,
+                    spread_of(model.plain_heap().ns).median, spread_of(model.prodsim().ns).median,
+                    ratio.median, ratio.least, ratio.most, model.must, heap.median,
+                    verdict(ratio.median, Must::stay_below, model.must));
+    }
+}
+
+void print_peers(const std::vector<Model>& all) {
+    std::printf("\nmodel            peer          peer ns  peer/prodsim             must\n");
+    for (const Model& model : all) {
+        for (std::size_t i = 3; i < model.contestants.size(); ++i) {
+            const Contestant& peer = model.contestants[i];
+            const Spread ratio = ratio_of(peer.ns, model.prodsim().ns);
+            const double must = peer.name == "SimPy" ? model.simpy_must : model.naive_must;
+            std::printf("%-15s  %-10s  %9.0f  %6.1f [%5.1f, %5.1f]", model.name.c_str(),
+                        peer.name.c_str(), spread_of(peer.ns).median, ratio.median, ratio.least,
+                        ratio.most);
+            if (must > 0) std::printf("  %6.0f  %s", must, verdict(ratio.median, Must::reach, must));
+            std::printf("\n");
+        }
+    }
+}
+
+int run(const std::string& wanted) {
+    Catalogue catalogue = full_catalogue();
+    add_scenario_families(catalogue.families);
+    std::vector<Model> all = models(wanted, catalogue);
+    const bool simpy = has_simpy();
+    if (!simpy) std::printf("skipped SimPy: %s has no package of this name\n", python);
+    bool valid = true;
+    for (Model& model : all) {
+        if (simpy && model.name[0] != 'e') add_simpy(model);
+        run_rounds(model);
+        valid &= is_valid(model);
+    }
+    print_floors(all);
+    print_peers(all);
+    return valid ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace prodsim::benchmark
+
+int main(int count, char** arguments) {
+    std::string wanted;
+    for (int i = 1; i < count; ++i) wanted += arguments[i];
+    return prodsim::benchmark::run(wanted.empty() ? "abcde" : wanted);
+}

@@ -1,0 +1,174 @@
+// What a replication costs as a whole: on two cores, to make and to forget, and in memory, which
+// must follow the calls under way and not the requests that have ended. Memory is the peak of a
+// child process; bytes per hop are the difference of two runs, so that what they share cancels.
+
+#include "models/catalogue.hpp"
+#include "sim/run/scenario.hpp"
+#include "sim/run/simulation.hpp"
+#include "sim/world/call.hpp"
+#include "tests/benchmark/measure.hpp"
+#include "tests/benchmark/scenario_text.hpp"
+#include "tests/benchmark/thousand_services.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace prodsim::benchmark {
+namespace {
+
+constexpr int rounds = 5;
+constexpr const char* scenarios = "tests/benchmark/scenarios/";
+
+void print(const char* what, double value, const char* unit, Must must, double limit) {
+    std::printf("%-58s %10.2f %-5s  must be %s %-6g  %s\n", what, value, unit,
+                must == Must::stay_below ? "<=" : ">=", limit, verdict(value, must, limit));
+}
+
+// ---- two cores -----------------------------------------------------------------------------------
+
+double wall_of(const Scenario& scenario, unsigned threads) {
+    std::vector<RunPlan> plans;
+    for (std::uint64_t i = 0; i < 4; ++i) {
+        plans.push_back({1, i, FaultSelection::all(), {}, std::chrono::seconds(60)});
+    }
+    RunWatch watch;
+    const double start = wall_ns();
+    simulate_all(scenario, plans, threads, watch);
+    return wall_ns() - start;
+}
+
+void compare_cores(const Catalogue& catalogue) {
+    const auto scenario =
+        Scenario::load({std::string(scenarios) + "c_three_tier.json", {}}, catalogue);
+    std::vector<double> gains;
+    for (int round = 0; round < rounds; ++round) {
+        const double one = wall_of(*scenario, 1);
+        gains.push_back(one / wall_of(*scenario, 2));
+    }
+    print("replications, one thread / two threads, by the clock", spread_of(gains).median, "x",
+          Must::reach, 1.85);
+}
+
+// ---- making and forgetting a world ---------------------------------------------------------------
+
+double ns_to_make(const Scenario& scenario, int times) {
+    std::vector<double> costs;
+    for (int i = 0; i < times; ++i) {
+        costs.push_back(cpu_ns_of([&] { scenario.world(1, 0)->start(); }));
+    }
+    return spread_of(costs).median;
+}
+
+void measure_making(const Catalogue& catalogue) {
+    const auto hello = Scenario::load({"scenarios/hello.json", {}}, catalogue);
+    print("making and forgetting one replication of hello", ns_to_make(*hello, 101) / 1e3, "us",
+          Must::stay_below, 50);
+    const auto graph =
+        Scenario::parse(thousand_services::scenario(), "a thousand services", catalogue);
+    print("making and forgetting one of 1000 services", ns_to_make(*graph, rounds) / 1e6, "ms",
+          Must::stay_below, 20);
+}
+
+// ---- memory --------------------------------------------------------------------------------------
+
+/// The peak memory of a child process that does the work, in bytes.
+template <class Work>
+double peak_bytes_of(Work work) {
+    const pid_t child = fork();
+    if (child == 0) {
+        work();
+        _exit(0);
+    }
+    int status = 0;
+    rusage usage{};
+    if (child < 0 || wait4(child, &status, 0, &usage) != child || status != 0) {
+        std::fprintf(stderr, "a child process of the benchmark failed\n");
+        std::exit(1);
+    }
+    return static_cast<double>(usage.ru_maxrss) * 1024;
+}
+
+double peak_bytes_after(const Scenario& scenario, Duration length) {
+    return peak_bytes_of([&] {
+        RunWatch watch;
+        simulate(scenario, {1, 0, FaultSelection::all(), {}, length}, watch);
+    });
+}
+
+void measure_growth(const Catalogue& catalogue) {
+    const auto scenario =
+        Scenario::load({std::string(scenarios) + "b_mm16.json", {}}, catalogue);
+    const double few = peak_bytes_after(*scenario, from_seconds(1e5 / 12.8));
+    const double many = peak_bytes_after(*scenario, from_seconds(1e7 / 12.8));
+    print("peak memory after 10^7 requests / after 10^5", many / few, "x", Must::stay_below, 1.05);
+}
+
+constexpr double under_way = 50'000;
+
+/// A chain of services that all hold their calls until the end of the run.
+std::string chain_of(int services, const std::string& policies) {
+    const auto calls = [&](int callee) {
+        return with(R"("calls": {"s$callee": {"policy": [)", "$callee", std::to_string(callee)) +
+               policies + "]}}";
+    };
+    std::string text = R"x({"version": 1, "run": {"duration": "10s", "warm_up": "0s"},
+        "components": {"users": {"type": "clients", "arrivals": "paced(5000/s)",
+            "per": "device_pool", "journeys": {"visit": {"call": "s1.hold"}}, )x" + calls(1) + "}";
+    for (int i = 1; i <= services; ++i) {
+        const bool last = i == services;
+        const char* step = last ? R"({"wait": "100s"})" : R"({"call": "s$callee.hold"})";
+        text += with(R"(, "s$service": {"type": "service", "threads": 1000000,
+            "operations": {"hold": {"steps": [$step]}})", "$service", std::to_string(i));
+        text = with(with(text, "$step", step), "$callee", std::to_string(i + 1));
+        text += last ? "}" : ", " + calls(i + 1) + "}";
+    }
+    return text + "}}";
+}
+
+double bytes_per_hop(const std::string& policies, const Catalogue& catalogue) {
+    constexpr int few = 2;
+    constexpr int many = 6;
+    const auto peak = [&](int services) {
+        const auto scenario =
+            Scenario::parse(chain_of(services, policies), "a chain of services", catalogue);
+        return peak_bytes_after(*scenario, std::chrono::seconds(10));
+    };
+    return (peak(many) - peak(few)) / (many - few) / under_way;
+}
+
+constexpr const char* hardened = R"(
+    {"deadline": "1h"}, {"retry": 3, "budget": "ratio"}, "circuit_breaker",
+    {"bulkhead": 1000000}, {"balance": "power_of_choices"}, {"pool": 1000000}, {"timeout": "1h"})";
+
+void measure_memory(const Catalogue& catalogue) {
+    print("bytes per call slot", sizeof(Call), "B", Must::stay_below, 64);
+    print("bytes per hop under way, no policies", bytes_per_hop("", catalogue), "B",
+          Must::stay_below, 300);
+    print("bytes per hop under way, hardened chain", bytes_per_hop(hardened, catalogue), "B",
+          Must::stay_below, 900);
+    measure_growth(catalogue);
+}
+
+void run() {
+    Catalogue catalogue = full_catalogue();
+    add_scenario_families(catalogue.families);
+    measure_memory(catalogue);  // first: a child inherits what its parent has
+    measure_making(catalogue);
+    compare_cores(catalogue);
+}
+
+}  // namespace
+}  // namespace prodsim::benchmark
+
+int main() {
+    try {
+        prodsim::benchmark::run();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return 1;
+    }
+}
