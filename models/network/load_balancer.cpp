@@ -89,7 +89,8 @@ public:
     }
 
     std::optional<std::uint16_t> operation(std::string_view wanted) const override {
-        return target().operation(wanted);
+        const auto* callee = dynamic_cast<Callee*>(world_.find(parameters_.target.name));
+        return callee == nullptr ? std::nullopt : callee->operation(wanted);
     }
 
     void start() override {

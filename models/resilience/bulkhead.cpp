@@ -9,6 +9,7 @@
 #include "sim/world/station.hpp"
 
 #include <optional>
+#include <utility>
 
 namespace prodsim {
 namespace {
@@ -55,17 +56,22 @@ public:
         auto& permit = child.caller_frame<Permit>();
         Call& call = *permit.call;
         call.route = child.route;
+        permit.child = nullptr;
         station_.leave(permit);
         permits_.release(permit);
         world_.calls.reply(call, reply);
     }
 
+    // Whoever is let in next may fail at once and make the caller give up on a call whose answer is
+    // on its way: then there is nothing left to do.
     void on_abandon(Call& call) override {
         auto& permit = call.callee_frame<Permit>();
         if (permit.waiting) {
             station_.withdraw(permit);
+        } else if (permit.child == nullptr) {
+            return;
         } else {
-            world_.calls.abandon(*permit.child);
+            world_.calls.abandon(*std::exchange(permit.child, nullptr));
             station_.leave(permit);
         }
         permits_.release(permit);

@@ -23,8 +23,6 @@
 
 namespace prodsim {
 
-std::span<const Word> words(Outcome);
-
 namespace {
 
 enum class Window : std::uint8_t { calls, time, consecutive };

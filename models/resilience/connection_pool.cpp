@@ -93,6 +93,7 @@ public:
     void on_reply(Call& child, Reply reply) override {
         auto& loan = child.caller_frame<Loan>();
         Call& call = *loan.call;
+        loan.answered = true;
         call.route = child.route;
         if (loan.connection->route == 0) loan.connection->route = child.route;
         if (is_broken_by(reply.outcome) && !loan.connection->retired) {
@@ -102,8 +103,11 @@ public:
         world_.calls.reply(call, reply);
     }
 
+    // Whoever is let in next may fail at once and make the caller give up on a call whose answer is
+    // on its way: then there is nothing left to do.
     void on_abandon(Call& call) override {
         auto& loan = call.callee_frame<Loan>();
+        if (loan.answered) return;
         if (loan.waiting) {
             station_.withdraw(loan);
             loans_.release(loan);
@@ -132,6 +136,7 @@ private:
         Call* child = nullptr;
         Connection* connection = nullptr;
         Timer opening;
+        bool answered = false;
         bool* over = nullptr;  // to be set when the loan ends, for whoever looks at it
     };
 

@@ -12,8 +12,6 @@
 
 namespace prodsim {
 
-std::span<const Word> words(Outcome);
-
 namespace {
 
 class Fallback final : public Node {

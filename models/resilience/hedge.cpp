@@ -22,8 +22,6 @@
 
 namespace prodsim {
 
-std::span<const Word> words(Outcome);
-
 namespace {
 
 /// The last so many latencies and their order, exactly.
@@ -100,11 +98,15 @@ public:
         }
     };
 
+    static PolicyKind kind_of(const Parameters& parameters) {
+        return parameters.after_percentile ? PolicyKind::stateful : PolicyKind::stateless;
+    }
+
     Hedge(const Behind& behind, const Parameters& parameters)
         : world_(behind.world()),
           parameters_(parameters),
           next_(behind.next()),
-          layer_(static_cast<unsigned>(hash_of(behind.edge() + "/hedge") >> 33)),
+          salt_(behind.salt()),
           calls_(counter(behind, "hedge.calls", "Calls that came in.")),
           attempts_(counter(behind, "hedge.attempts", "Attempts made for them.")),
           won_(counter(behind, "hedge.won", "Calls answered by another than the first attempt.")) {
@@ -126,6 +128,7 @@ public:
         const std::size_t number = number_of(race, child);
         race.runners[number] = nullptr;
         --race.running;
+        if (race.over) return;  // giving up on another attempt let this one end
         if (number == 0 && reply.good()) seen_.add(world_.now() - child.started);
         if (reply.good() && number > 0) won_.add();
         if (reply.good() || (non_fatal_ & bit(reply.outcome)) == 0) {
@@ -214,7 +217,7 @@ private:
         attempts_.add();
         Call& child = world_.calls.open(*this, *race.call, world_.now());
         race.runners[race.sent] = &child;
-        if (++race.sent > 1) child.set_attempt(layer_ + static_cast<unsigned>(race.sent));
+        child.set_attempt(salt_, static_cast<unsigned>(++race.sent));
         child.caller_note = reinterpret_cast<std::uint64_t>(&race);
         ++race.running;
         if (race.sent < race.attempts) {
@@ -261,7 +264,7 @@ private:
     World& world_;
     const Parameters& parameters_;
     Node& next_;
-    unsigned layer_;               // tells its attempts from those of other layers on the way
+    std::uint64_t salt_;
     std::uint32_t non_fatal_ = 0;  // a bit for each outcome
     Recent seen_;
     Counter& calls_;

@@ -22,8 +22,6 @@
 
 namespace prodsim {
 
-std::span<const Word> words(Outcome);
-
 namespace {
 
 // ---- How long it pauses -------------------------------------------------------------------------
@@ -330,12 +328,16 @@ public:
         }
     };
 
+    static PolicyKind kind_of(const Parameters& parameters) {
+        return parameters.budget ? PolicyKind::stateful : PolicyKind::stateless;
+    }
+
     Retry(const Behind& behind, const Parameters& parameters)
         : world_(behind.world()),
           parameters_(parameters),
           next_(behind.next()),
           stream_(behind.stream("retry")),
-          layer_(static_cast<unsigned>(hash_of(behind.edge() + "/retry") >> 33)),
+          salt_(behind.salt()),
           budget_(parameters.budget ? make_budget(*parameters.budget, world_.engine) : nullptr),
           calls_(counter(behind, "retry.calls", "Calls that came in.")),
           attempts_(counter(behind, "retry.attempts", "Attempts made for them.")),
@@ -413,7 +415,7 @@ private:
             attempts_.add();
             ++under_way_;
             Call& child = world_.calls.open(*this, *effort.call, world_.now());
-            if (++effort.attempt > 1) child.set_attempt(layer_ + effort.attempt);
+            child.set_attempt(salt_, ++effort.attempt);
             child.caller_note = reinterpret_cast<std::uint64_t>(&effort);
             effort.child = &child;
             world_.calls.send(child, next_);
@@ -498,7 +500,7 @@ private:
     const Parameters& parameters_;
     Node& next_;
     Stream stream_;
-    unsigned layer_;  // tells its attempts from those of other layers of retries on the way
+    std::uint64_t salt_;
     std::uint32_t retried_ = 0;  // a bit for each outcome
     std::unique_ptr<Budget> budget_;
     std::int64_t under_way_ = 0;

@@ -19,8 +19,6 @@
 
 namespace prodsim {
 
-std::span<const Word> words(Outcome);
-
 namespace {
 
 class Throttle final : public Node {

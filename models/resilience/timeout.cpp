@@ -2,6 +2,8 @@
 // included; then it says *timed out* upwards and tells its callee that nobody waits. Whether the
 // callee stops is the callee's affair: abandoning is not cancelling.
 
+#include <utility>
+
 #include "sim/core/pool.hpp"
 #include "sim/world/chain.hpp"
 
@@ -48,8 +50,9 @@ public:
 
     void on_abandon(Call& call) override {
         auto& wait = call.callee_frame<Wait>();
+        if (wait.child == nullptr) return;  // it is timing out at this very moment
         world_.engine.cancel(wait.timer);
-        world_.calls.abandon(*wait.child);
+        world_.calls.abandon(*std::exchange(wait.child, nullptr));
         waits_.release(wait);
         world_.calls.reply(call, {Outcome::cancelled, 0});
     }
@@ -64,7 +67,7 @@ private:
     void expire(Wait& wait) {
         expired_.add();
         Call& call = *wait.call;
-        world_.calls.abandon(*wait.child);
+        world_.calls.abandon(*std::exchange(wait.child, nullptr));
         waits_.release(wait);
         world_.calls.reply(call, {Outcome::timeout, reason_});
     }

@@ -225,7 +225,7 @@ private:
         void admitted(Waiter& waiter) { begin(static_cast<Job&>(waiter)); }
 
         void turn_away(Job& job, Reply reply) {
-            Call& call = *job.call;
+            Call& call = *std::exchange(job.call, nullptr);
             station_.leave(job);
             unlink(job);
             jobs_.release(job);
@@ -276,8 +276,11 @@ private:
             jobs_.release(job);
         }
 
+        // Whoever gets a thread next may fail at once and make the caller give up on a call whose
+        // answer is on its way: then there is nothing left to do.
         void give_up(Call& call) override {
             auto& job = call.callee_frame<Job>();
+            if (job.call == nullptr) return;
             const Cancellation cancellation = service_.parameters_.cancellation;
             if (job.waiting) {
                 if (cancellation == Cancellation::none) return;
@@ -287,8 +290,9 @@ private:
                 world_.calls.reply(call, {Outcome::cancelled, 0});
             } else if (cancellation == Cancellation::running) {
                 job.call = nullptr;
-                station_.leave(job);
+                Waiter thread = job;  // the job may be forgotten before it is free
                 script_.stop(job);
+                station_.leave(thread);
                 world_.calls.reply(call, {Outcome::cancelled, 0});
             } else {
                 job.request.traits |= Trait::orphan;

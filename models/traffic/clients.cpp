@@ -81,6 +81,7 @@ public:
                    {.minimum = 1, .maximum = 100000});
             fields("journeys", journeys, "What users do.", {.required = true});
             fields("calls", calls, "The policies around their calls, by callee.");
+            fields.rule(!journeys.empty(), "journeys", "must have at least one journey");
             fields.rule((users > 0) != !arrivals.empty(), "arrivals",
                         "either \"arrivals\" or \"users\" must be given, not both",
                         "write \"arrivals\": \"poisson(100/s)\" for the public");
@@ -97,6 +98,21 @@ public:
           choices_(world.stream(this->name() + "/journeys")),
           thinking_(world.stream(this->name() + "/think")),
           subject_seed_(hash_of(this->name())) {}
+
+    // New users know nothing: what a policy has learnt must belong to somebody.
+    std::pair<std::string, std::string> objection() const override {
+        if (parameters_.per != Per::nobody) return {};
+        for (const auto& call : parameters_.calls) {
+            for (const auto& policy : call.value.policy) {
+                if (world_.catalogue.kind_of(policy.chosen()) != PolicyKind::stateful) continue;
+                return {"the policy \"" + policy.word() + "\" towards \"" + call.name +
+                            "\" learns from earlier calls, and these users are new every time",
+                        "write \"per\": \"device_pool\" with \"devices\", or \"per\": \"user\" for a "
+                        "closed population"};
+            }
+        }
+        return {};
+    }
 
     void connect() override {
         double sum = 0;

@@ -12,6 +12,9 @@ namespace {
 // Wakes the attendant; otherwise it has no effect on anybody.
 constexpr int wake = SIGURG;
 
+// Signals that come this close together, to a process and to its group, ask once.
+constexpr double one_request_s = 0.5;
+
 constexpr long look_every_ns = 100'000'000;
 
 }  // namespace
@@ -33,22 +36,31 @@ Attendant::~Attendant() {
 
 void Attendant::attend() {
     const timespec patience{0, look_every_ns};
+    double stopped_at_s = 0;
+    bool resigned = false;
     while (!done_) {
         const int signal = sigtimedwait(&signals_, nullptr, &patience);
-        if (signal == SIGINT || signal == SIGTERM) {
+        if (!interrupted_ && (signal == SIGINT || signal == SIGTERM)) {
             interrupted_ = true;
             watch_.stop = true;
-            // One Ctrl-C is a request; the next is meant.
-            sigset_t deadly = signals_;
-            sigdelset(&deadly, wake);
-            sigdelset(&signals_, SIGINT);
-            sigdelset(&signals_, SIGTERM);
-            pthread_sigmask(SIG_UNBLOCK, &deadly, nullptr);
+            stopped_at_s = elapsed_s();
             if (progress_ == Progress::shown) std::fputs("\r\033[Kstopping\n", stderr);
+        }
+        if (interrupted_ && !resigned && elapsed_s() > stopped_at_s + one_request_s) {
+            resign();
+            resigned = true;
         }
         if (!interrupted_ && progress_ == Progress::shown && !done_) show();
     }
     if (progress_ == Progress::shown) std::fputs("\r\033[K", stderr);
+}
+
+void Attendant::resign() {
+    sigset_t deadly = signals_;
+    sigdelset(&deadly, wake);
+    sigemptyset(&signals_);
+    sigaddset(&signals_, wake);
+    pthread_sigmask(SIG_UNBLOCK, &deadly, nullptr);
 }
 
 double Attendant::elapsed_s() const {

@@ -13,8 +13,8 @@ namespace prodsim::cli {
 enum class Progress { silent, shown };
 
 /// Attends a run from a thread of its own: shows on stderr how far it is, and stops it when the
-/// user presses Ctrl-C or the system asks for an end. After that the signals have their usual
-/// effect again, so a second Ctrl-C kills.
+/// user presses Ctrl-C or the system asks for an end. Half a second after that the signals have
+/// their usual effect again, so a second Ctrl-C kills.
 class Attendant {
 public:
     /// REQUIRES: made before the threads of the run, which inherit that signals are kept waiting.
@@ -28,6 +28,7 @@ public:
 
 private:
     void attend();
+    void resign();
     void show() const;
 
     RunWatch& watch_;

@@ -46,8 +46,9 @@ public:
     explicit Components(CLI::App& program)
         : Command(program, "components", "Print everything that a scenario can be made of.") {
         app()
-            .add_option("--format", format_, "How to print it.")
+            .add_option("--format", format_, "How to print it: markdown or json.")
             ->capture_default_str()
+            ->type_name("FORMAT")
             ->check(one_of({"markdown", "json"}));
     }
 

@@ -12,7 +12,8 @@ public:
         : Command(program, "explain", "Say what a word of a scenario means.") {
         app()
             .add_option("WORD", word_, "\"threads\", \"service.threads\", \"retry\" ...")
-            ->required();
+            ->required()
+            ->type_name("");
     }
 
     ExitCode run() override {

@@ -40,7 +40,7 @@ public:
         for (const auto make : {run_command, validate_command, explain_command, schema_command,
                                 components_command, version_command}) {
             commands_.push_back(make(app_));
-            commands_.back()->app().set_help_flag("-h,--help", "Print this help.");
+            commands_.back()->app().set_help_all_flag();
         }
     }
 
@@ -70,7 +70,7 @@ private:
 
     std::string help() {
         Command* command = chosen();
-        return command == nullptr ? app_.help() : command->app().help();
+        return command == nullptr ? app_.help() : command->app().help("prodsim");
     }
 
     void explain(const CLI::ParseError& error, int argc, char** argv) {
@@ -141,14 +141,12 @@ ExitCode run_program(int argc, char** argv) {
 }
 
 CLI::Validator one_of(std::vector<std::string> words) {
-    std::string names;
-    for (const std::string& word : words) names += (names.empty() ? "" : ",") + word;
     const auto check = [words](const std::string& word) -> std::string {
         if (std::find(words.begin(), words.end(), word) != words.end()) return {};
         const std::vector<std::string_view> views(words.begin(), words.end());
         return "there is no " + in_quotes(word) + "; " + suggestion(word, views);
     };
-    return {check, "{" + names + "}"};
+    return {check, ""};
 }
 
 void print(std::string_view text) {

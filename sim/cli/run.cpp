@@ -47,11 +47,11 @@ public:
         app()
             .add_option("--threads", threads_, "How many threads work; all cores if not said.")
             ->type_name("N")
-            ->check(CLI::Range(1U, 1024U));
+            ->check(CLI::Range(1U, 1024U).description(""));
         app()
-            .add_option("--format", format_, "How the report is printed.")
+            .add_option("--format", format_, "How the report is printed: text, json or markdown.")
             ->capture_default_str()
-            ->type_name("")
+            ->type_name("FORMAT")
             ->check(one_of({"text", "json", "markdown"}));
         app()
             .add_option("--out", out_, "Also write report.json, report.md and report.txt there.")

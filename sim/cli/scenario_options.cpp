@@ -27,7 +27,9 @@ std::string quoted(const std::string& word) {
 }  // namespace
 
 ScenarioOptions::ScenarioOptions(CLI::App& app) : catalogue_(language()) {
-    app.add_option("FILE", file_, "The scenario; - reads standard input.")->required();
+    app.add_option("FILE", file_, "The scenario; - reads standard input.")
+        ->required()
+        ->type_name("");
     app.add_option("--set", settings_, "Changes a value: --set components.shop.instances=5")
         ->type_name("PATH=VALUE")
         ->allow_extra_args(false);

@@ -1,5 +1,6 @@
 #include "sim/cli/command.hpp"
 #include "sim/cli/scenario_options.hpp"
+#include "sim/run/topology.hpp"
 
 namespace prodsim::cli {
 
@@ -7,6 +8,17 @@ namespace {
 
 std::string counted(std::size_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+/// What follows from the scenario before anything runs.
+std::string prediction(const Topology& topology) {
+    std::string text;
+    for (const PredictedUse& use : topology.uses) text += "  " + use.sentence() + "\n";
+    for (const Finding& finding : topology.findings) {
+        text += finding.severity == Severity::note ? "  " : "? ";
+        text += finding.sentence + "\n";
+    }
+    return text;
 }
 
 class Validate final : public Command {
@@ -21,7 +33,8 @@ public:
               " is valid: " + counted(parameters.components.size(), "component") + ", " +
               counted(parameters.faults.size(), "fault") + ", " +
               counted(parameters.requirements.size(), "requirement") + ", " +
-              counted(parameters.expect.size(), "expectation") + "\n");
+              counted(parameters.expect.size(), "expectation") + "\n" +
+              prediction(analyse(*scenario)));
         return ExitCode::fine;
     }
 

@@ -10,11 +10,12 @@ bool Engine::run_some(Time until, std::size_t most) {
     while (!list_.empty() && list_.next_time() <= last) {
         if (most-- == 0) return true;
         const EventKey key = list_.pop();
-        if (entries_[key.slot].generation != key.generation) {
+        const Entry& entry = entries_[key.slot];
+        if (entry.generation != key.generation) {
             --stale_;
             continue;
         }
-        const Action what = entries_[key.slot].what;
+        const Action what = entry.what;
         release(key.slot);
         now_ = Time{Duration{key.time}};
         ++events_;
@@ -34,9 +35,9 @@ void Engine::run_until(Time until) {
 void Engine::grow() {
     const std::size_t old = entries_.size();
     entries_.resize(old == 0 ? 64 : 2 * old);
-    free_.reserve(entries_.size());
     for (std::size_t slot = entries_.size(); slot-- > old;) {
-        free_.push_back(static_cast<std::uint32_t>(slot));
+        entries_[slot].next_free = free_;
+        free_ = static_cast<std::uint32_t>(slot);
     }
 }
 

@@ -38,10 +38,10 @@ public:
     /// REQUIRES: now() <= time.
     Timer at(Time time, Action what) {
         assert(time >= now_);
-        if (free_.empty()) grow();
-        const std::uint32_t slot = free_.back();
-        free_.pop_back();
+        if (free_ == no_slot) grow();
+        const std::uint32_t slot = free_;
         Entry& entry = entries_[slot];
+        free_ = entry.next_free;
         entry.what = what;
         list_.push({time.time_since_epoch().count(), slot, entry.generation});
         return {slot, entry.generation};
@@ -76,14 +76,19 @@ public:
     std::uint64_t fingerprint() const { return fingerprint_; }
 
 private:
+    static constexpr std::uint32_t no_slot = ~std::uint32_t{0};
+
     struct Entry {
         Action what;
         std::uint32_t generation = 0;
+        std::uint32_t next_free = no_slot;
     };
 
     void release(std::uint32_t slot) {
-        ++entries_[slot].generation;
-        free_.push_back(slot);
+        Entry& entry = entries_[slot];
+        ++entry.generation;
+        entry.next_free = free_;
+        free_ = slot;
     }
     void grow();
     void sweep();
@@ -93,7 +98,7 @@ private:
     Time now_ = start_of_run;
     EventList list_;
     std::vector<Entry> entries_;
-    std::vector<std::uint32_t> free_;
+    std::uint32_t free_ = no_slot;  // the entries without an action, last released first
     std::size_t stale_ = 0;
     std::uint64_t events_ = 0;
     std::uint64_t fingerprint_ = 0x9e3779b97f4a7c15u;

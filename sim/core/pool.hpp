@@ -23,11 +23,20 @@ public:
 
     template <class... Arguments>
     T& acquire(Arguments&&... arguments) {
-        if (free_ == nullptr) grow();
         Place* place = free_;
-        free_ = place->next;
+        if (place != nullptr) {
+            free_ = place->next;
+        } else {
+            if (fresh_ == fresh_end_) grow();
+            place = fresh_++;
+        }
         ++live_;
-        return *new (static_cast<void*>(place)) T{std::forward<Arguments>(arguments)...};
+        // Without arguments the members' own initialisers do; braces would clear it all before.
+        if constexpr (sizeof...(Arguments) == 0) {
+            return *new (static_cast<void*>(place)) T;
+        } else {
+            return *new (static_cast<void*>(place)) T{std::forward<Arguments>(arguments)...};
+        }
     }
 
     void release(T& object) {
@@ -48,12 +57,9 @@ private:
 
     void grow() {
         const std::size_t count = capacity_ < first_block ? first_block : capacity_;
-        blocks_.push_back(std::make_unique<Place[]>(count));
-        Place* block = blocks_.back().get();
-        for (std::size_t i = count; i-- > 0;) {
-            block[i].next = free_;
-            free_ = &block[i];
-        }
+        blocks_.push_back(std::make_unique_for_overwrite<Place[]>(count));
+        fresh_ = blocks_.back().get();
+        fresh_end_ = fresh_ + count;
         capacity_ += count;
     }
 
@@ -61,6 +67,8 @@ private:
 
     std::vector<std::unique_ptr<Place[]>> blocks_;
     Place* free_ = nullptr;
+    Place* fresh_ = nullptr;  // of the last block, never used: its pages cost nothing yet
+    Place* fresh_end_ = nullptr;
     std::size_t live_ = 0;
     std::size_t capacity_ = 0;
 };

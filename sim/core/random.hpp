@@ -105,8 +105,8 @@ constexpr double Draws::uniform() {
 }
 
 constexpr std::uint64_t Draws::below(std::uint64_t n) {
-    __extension__ using Wide = unsigned __int128;
-    return static_cast<std::uint64_t>((Wide{bits()} * n) >> 64);
+    __extension__ using Product = unsigned __int128;
+    return static_cast<std::uint64_t>((Product{bits()} * n) >> 64);
 }
 
 }  // namespace prodsim

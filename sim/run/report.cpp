@@ -3,6 +3,7 @@
 #include "sim/stats/estimate.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <set>
@@ -216,8 +217,9 @@ std::vector<FailureReport> JourneyBooks::failures() const {
         }
     }
     std::vector<FailureReport> failures;
-    for (const auto& [component, mechanism, outcome] : keys) {
-        const Reason reason{component, mechanism};
+    for (const Key& key : keys) {
+        const Reason reason{std::get<0>(key), std::get<1>(key)};
+        const Outcome outcome = std::get<2>(key);
         const auto hits = [this, outcome, &reason](const Replication& replication) {
             const Journey* journey = find_journey(replication, name_);
             return journey == nullptr
@@ -422,11 +424,6 @@ std::vector<StationReport> stations_of(const Replications& replications, const s
     return stations;
 }
 
-double number_at(const Value& record, std::string_view key, double otherwise) {
-    const Value* number = record.find(key);
-    return number != nullptr && number->is_number() ? number->number() : otherwise;
-}
-
 ComponentReport component_of(const Replications& replications, const std::string& name,
                              const Value& parameters, const Parts& parts) {
     ComponentReport component;
@@ -435,10 +432,7 @@ ComponentReport component_of(const Replications& replications, const std::string
     const bool computes = replications.front()->readings.level(name, "cpu.busy") != nullptr;
     if (computes) {
         constexpr double in_thousandths = 1000;
-        const Measured capacity = mean_level(replications, name, "cpu.capacity");
-        component.cores = capacity.value > 0 ? capacity.value / in_thousandths
-                                             : number_at(parameters, "cores", 0) *
-                                                   number_at(parameters, "instances", 1);
+        component.cores = mean_level(replications, name, "cpu.capacity").value / in_thousandths;
         component.cpu_busy_cores = mean_level(replications, name, "cpu.busy");
         component.cpu_busy_cores.value /= in_thousandths;
         component.cpu_busy_cores.half_width /= in_thousandths;
@@ -482,26 +476,65 @@ std::vector<EdgeReport> edges_of(const Replications& replications) {
 
 // ---- assumptions and audits ---------------------------------------------------------------------
 
-/// "components.shop.threads" is the field "threads" of the place "shop".
-std::pair<std::string, std::string> place_and_field(const std::string& path) {
-    constexpr std::string_view prefix = "components.";
-    if (!path.starts_with(prefix)) return {"the scenario", path};
-    const std::size_t dot = path.find('.', prefix.size());
-    if (dot == std::string::npos) return {path.substr(prefix.size()), ""};
-    return {path.substr(prefix.size(), dot - prefix.size()), path.substr(dot + 1)};
+/// "components.shop.threads" is the field "threads" of the component "shop"; "faults.0.slow" is the
+/// field "slow" of fault 1.
+struct AssumedAt {
+    std::string kind;  // "component", "fault"; those of different kinds are never put together
+    std::string place;
+    std::string field;
+};
+
+/// Below a list only the list's name is left: "steps[].count" of all steps together.
+std::string without_numbers(const std::string& field) {
+    const auto is_digit = [](char character) { return character >= '0' && character <= '9'; };
+    for (std::size_t dot = field.rfind('.'); dot != std::string::npos && dot > 0;
+         dot = field.rfind('.', dot - 1)) {
+        const std::size_t before = field.rfind('.', dot - 1);
+        const std::size_t start = before == std::string::npos ? 0 : before + 1;
+        if (!std::all_of(&field[start], &field[dot], is_digit) || start < 2) continue;
+        const std::size_t list = field.rfind('.', start - 2);
+        const std::size_t list_start = list == std::string::npos ? 0 : list + 1;
+        return field.substr(list_start, start - 1 - list_start) + "[]" + field.substr(dot);
+    }
+    return field;
+}
+
+AssumedAt assumed_at(const std::string& path) {
+    struct Kind {
+        std::string_view prefix;
+        std::string_view title;
+        bool numbered;
+    };
+    static constexpr std::array kinds{
+        Kind{"components.", "", false}, Kind{"faults.", "fault ", true},
+        Kind{"requirements.", "requirement ", false}, Kind{"expect.", "expectation ", true}};
+    for (const Kind& kind : kinds) {
+        if (!path.starts_with(kind.prefix)) continue;
+        const std::size_t start = kind.prefix.size();
+        // The names of requirements contain dots, their fields do not.
+        const std::size_t dot =
+            kind.prefix == "requirements." ? path.rfind('.') : path.find('.', start);
+        if (dot == std::string::npos || dot < start) break;
+        std::string name = path.substr(start, dot - start);
+        if (kind.numbered) name = std::to_string(std::stoul(name) + 1);
+        return {std::string(kind.prefix), std::string(kind.title) + name,
+                without_numbers(path.substr(dot + 1))};
+    }
+    return {"", "the scenario", path};
 }
 
 std::vector<AssumptionReport> assumptions_of(const std::vector<Assumption>& all) {
     std::vector<AssumptionReport> groups;
-    std::map<std::tuple<std::string, std::string, std::string>, std::size_t> known;
+    std::map<std::array<std::string, 4>, std::size_t> known;
     for (const Assumption& assumption : all) {
-        auto [place, field] = place_and_field(assumption.path);
-        const auto [found, is_new] =
-            known.try_emplace({field, assumption.value, assumption.source}, groups.size());
+        AssumedAt at = assumed_at(assumption.path);
+        const auto [found, is_new] = known.try_emplace(
+            {at.kind, at.field, assumption.value, assumption.source}, groups.size());
         if (is_new) {
-            groups.push_back({field, assumption.value, assumption.doc, assumption.source, {}});
+            groups.push_back({at.field, assumption.value, assumption.doc, assumption.source, {}});
         }
-        groups[found->second].places.push_back(place);
+        std::vector<std::string>& places = groups[found->second].places;
+        if (places.empty() || places.back() != at.place) places.push_back(std::move(at.place));
     }
     return groups;
 }
@@ -585,6 +618,9 @@ Report make_report(const Scenario& scenario, const Trial& trial, Judgement judge
     report.reproduce = std::move(reproduce);
     report.judgement = std::move(judgement);
     report.fault_spans = fault_spans(scenario);
+    Topology topology = analyse(scenario);
+    report.findings = std::move(topology.findings);
+    report.predictions = std::move(topology.uses);
     report.runs = run_set(trial.main, report.effective);
     report.steady = journeys_of(usable(trial.baseline));
     report.assumption_count = scenario.assumptions().size();

@@ -8,6 +8,7 @@
 #include "sim/run/judgement.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
+#include "sim/run/topology.hpp"
 
 #include <array>
 #include <cstdint>
@@ -200,8 +201,10 @@ struct Report {
     CompletionReport completion;
     Judgement judgement;
     std::vector<FaultSpan> fault_spans;
-    RunSetReport runs;                  // with every fault
-    std::vector<JourneyReport> steady;  // without any; empty where the scenario has no faults
+    std::vector<Finding> findings;          // known before the run, gravest first
+    std::vector<PredictedUse> predictions;  // what the run should measure where nothing fails
+    RunSetReport runs;                      // with every fault
+    std::vector<JourneyReport> steady;      // without any; empty where the scenario has no faults
     AuditReport audits;
     std::uint64_t assumption_count = 0;
     std::vector<AssumptionReport> assumptions;

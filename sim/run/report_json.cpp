@@ -5,6 +5,7 @@
 #include "sim/run/report_formats.hpp"
 #include "sim/run/report_numbers.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -29,7 +30,13 @@ Value json(const Measured& measured) {
         {{"value", json(measured.value)}, {"half_width", json(measured.half_width)}});
 }
 
-Value json(const Estimate& estimate) { return json(Measured{estimate.mean, estimate.half_width}); }
+/// An estimate of no values is not one, and neither is one of a time that never ends.
+Value json(const std::vector<double>& values, const Estimate& estimate) {
+    const bool finite = std::all_of(values.begin(), values.end(),
+                                    [](double value) { return std::isfinite(value); });
+    if (values.empty() || !finite) return json(Measured{});
+    return json(Measured{estimate.mean, estimate.half_width});
+}
 
 /// Curves are for eyes: four digits draw them as well as seventeen.
 Value curve(const std::vector<double>& values) {
@@ -198,7 +205,7 @@ Value json(const RequirementVerdict& requirement) {
                           {"limit", requirement.threshold.text},
                           {"limit_value", json(requirement.threshold.value)},
                           {"unit", unit_of(requirement.dimension)},
-                          {"measured", json(requirement.estimate)},
+                          {"measured", json(requirement.values, requirement.estimate)},
                           {"by_replication", values(requirement.values)},
                           {"pass", requirement.verdict == Verdict::pass},
                           {"verdict", name_of(requirement.verdict)},
@@ -226,8 +233,8 @@ Value json(const FaultVerdict& fault) {
         {{"title", fault.title},
          {"number", json(fault.number + 1)},
          {"fates", list_of(fault.fates, [](Fate fate) { return Value(name_of(fate)); })},
-         {"recovery_time_s", json(fault.recovery_time)},
-         {"lost_requests", json(fault.lost)},
+         {"recovery_time_s", json(fault.recovery_s, fault.recovery_time)},
+         {"lost_requests", json(Measured{fault.lost.mean, fault.lost.half_width})},
          {"extended", fault.extended},
          {"judged_until_s", json(in_seconds(fault.judged_until))}});
 }
@@ -239,6 +246,36 @@ Value json(const Judgement& judgement) {
                           {"requirements", list_of(judgement.requirements, print)},
                           {"expectations", list_of(judgement.expectations, print)},
                           {"faults", list_of(judgement.faults, print)}});
+}
+
+std::string_view name_of(Severity severity) {
+    switch (severity) {
+        case Severity::error:
+            return "error";
+        case Severity::warning:
+            return "warning";
+        case Severity::note:
+            break;
+    }
+    return "note";
+}
+
+Value json(const Finding& finding) {
+    return Value::object(
+        {{"severity", name_of(finding.severity)},
+         {"rule", finding.rule},
+         {"components",
+          list_of(finding.components, [](const std::string& name) { return Value(name); })},
+         {"sentence", finding.sentence}});
+}
+
+Value json(const PredictedUse& use) {
+    return Value::object({{"component", use.component},
+                          {"resource", use.resource},
+                          {"needed", json(use.needed)},
+                          {"available", json(use.available)},
+                          {"share", json(use.share())},
+                          {"at_most", use.at_most}});
 }
 
 Value json(const AuditReport& audits) {
@@ -291,6 +328,8 @@ std::string json_report(const Report& report) {
     const auto print = [](const auto& item) { return json(item); };
     object.put("components", list_of(report.runs.components, print));
     object.put("amplification", list_of(report.runs.edges, print));
+    object.put("findings", list_of(report.findings, print));
+    object.put("predictions", list_of(report.predictions, print));
     object.put("meters", meters(report.runs));
     object.put("meter_meanings", meter_meanings(report.runs));
     object.put("assumptions", list_of(report.assumptions, print));

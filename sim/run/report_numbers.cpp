@@ -19,6 +19,13 @@ int magnitude(double number) {
     return power;
 }
 
+double power_of_ten(int power) {
+    double result = 1;
+    for (; power > 0; --power) result *= 10;
+    for (; power < 0; ++power) result /= 10;
+    return result;
+}
+
 bool has_digits(double number) { return std::isfinite(number) && number != 0; }
 
 std::string fixed(double number, int decimals) {
@@ -28,22 +35,34 @@ std::string fixed(double number, int decimals) {
     return {text.data(), end.ptr};
 }
 
+/// Without zeros that say nothing.
+std::string trimmed(std::string number) {
+    if (number.find('.') == std::string::npos) return number;
+    while (number.back() == '0') number.pop_back();
+    if (number.back() == '.') number.pop_back();
+    return number;
+}
+
 /// Three digits; of whole numbers, all of them.
 int decimals_of(double value) { return has_digits(value) ? std::max(0, 2 - magnitude(value)) : 0; }
 
-/// Two digits of the error, but no more than six of the value.
+/// One digit of the error, two where it begins with a 1, and no more than four of the value.
 int decimals_of(double value, double half_width) {
     if (!has_digits(half_width)) return decimals_of(value);
-    const int by_error = 1 - magnitude(half_width);
-    const int by_value = has_digits(value) ? 5 - magnitude(value) : by_error;
+    const int first = magnitude(half_width);
+    const bool begins_with_one = half_width * power_of_ten(-first) < 1.95;
+    const int by_error = (begins_with_one ? 1 : 0) - first;
+    const int by_value = has_digits(value) ? 3 - magnitude(value) : by_error;
     return std::max(0, std::min(by_error, by_value));
 }
 
+/// An error below the last digit of the value is left out: the digits that are there are sure.
 std::string text(const Measured& measured, double factor, int decimals) {
-    std::string value = fixed(measured.value * factor, decimals);
+    const std::string value = fixed(measured.value * factor, decimals);
     if (!std::isfinite(measured.half_width)) return value;
-    if (measured.half_width == 0) return value + " ± 0";
-    return value + " ± " + fixed(measured.half_width * factor, decimals);
+    const std::string error = fixed(measured.half_width * factor, decimals);
+    const bool visible = error.find_first_not_of("0.") != std::string::npos;
+    return visible ? value + " ± " + error : value;
 }
 
 std::string in_unit(const Measured& measured, double factor, const char* unit) {
@@ -60,7 +79,7 @@ std::string readable_count(std::uint64_t count) {
 }
 
 std::string readable_number(double number) {
-    return std::isfinite(number) ? fixed(number, decimals_of(number)) : unknown;
+    return std::isfinite(number) ? trimmed(fixed(number, decimals_of(number))) : unknown;
 }
 
 std::string readable_number(const Measured& measured) {
@@ -85,14 +104,16 @@ std::string readable_duration(const Measured& seconds) {
 }
 
 std::string readable_duration(double seconds) {
-    // Lengths of runs are whole numbers of something.
+    constexpr double minute_s = 60;
+    const double minutes = seconds / minute_s;
+    constexpr double rounding = 1e-9;
+    if (minutes > 1 - rounding && std::abs(minutes - std::round(minutes)) < rounding) {
+        return readable_number(std::round(minutes)) + " min";
+    }
     const std::string text = readable_duration(Measured{seconds});
     const std::size_t space = text.find(' ');
-    if (text.find('.') == std::string::npos || space == std::string::npos) return text;
-    std::size_t end = space;
-    while (text[end - 1] == '0') --end;
-    if (text[end - 1] == '.') --end;
-    return text.substr(0, end) + text.substr(space);
+    if (space == std::string::npos) return text;
+    return trimmed(text.substr(0, space)) + text.substr(space);
 }
 
 std::string readable_rate(const Measured& per_s) {
@@ -107,7 +128,8 @@ std::string readable_share(const Measured& share) {
     // Nines count from the top: what matters in 99.962 is the 0.038.
     const double distance = std::min(percent, std::max(100 - percent, 1e-9));
     int decimals = decimals_of(percent, share.half_width * 100);
-    decimals = std::max(decimals, std::min(8, 1 - magnitude(distance)));
+    if (!has_digits(share.half_width)) decimals = std::max(decimals, 1 - magnitude(distance));
+    decimals = std::clamp(decimals, std::min(8, -magnitude(distance)), 8);
     return text(share, 100, decimals) + " %";
 }
 
@@ -118,11 +140,6 @@ std::string hexadecimal(std::uint64_t number) {
     return text;
 }
 
-std::string percentile_name(double share) {
-    std::string percent = fixed(share * 100, 2);
-    while (percent.back() == '0') percent.pop_back();
-    if (percent.back() == '.') percent.pop_back();
-    return "p" + percent;
-}
+std::string percentile_name(double share) { return "p" + trimmed(fixed(share * 100, 2)); }
 
 }  // namespace prodsim

@@ -14,7 +14,7 @@ namespace prodsim {
 /// "1 234 567"
 std::string readable_count(std::uint64_t count);
 
-/// "12.3", "0.00123", "1230"
+/// "12.3", "0.00123", "1230", "2": what is known exactly keeps no zeros at its end.
 std::string readable_number(double number);
 
 /// "12.34 ± 0.56"; without the second half where there is no interval.
@@ -22,6 +22,8 @@ std::string readable_number(const Measured& measured);
 
 /// "26.42 ± 0.31 ms": ns, µs, ms, s or min, by the size of the value.
 std::string readable_duration(const Measured& seconds);
+
+/// The same for what is known exactly, such as the length of a run: "11 min", "2.5 s".
 std::string readable_duration(double seconds);
 
 /// "160.2 ± 0.4 /s"

@@ -82,7 +82,17 @@ std::string readable(const Measured& measured, Dimension dimension) {
     }
 }
 
-Measured measured_of(const Estimate& estimate) { return {estimate.mean, estimate.half_width}; }
+/// An estimate of no values is not one, and neither is one of a time that never ends.
+Measured measured_of(const std::vector<double>& values, const Estimate& estimate) {
+    const bool finite = std::all_of(values.begin(), values.end(),
+                                    [](double value) { return std::isfinite(value); });
+    if (values.empty() || !finite) return {};
+    return {estimate.mean, estimate.half_width};
+}
+
+Measured measured_of(const std::vector<double>& values) {
+    return measured_of(values, estimate_mean(values));
+}
 
 std::string scope_text(Scope scope) {
     switch (scope) {
@@ -109,10 +119,11 @@ void add_requirement_section(Page& page, const Report& report) {
         if (has_faults) {
             note = scope_text(requirement.scope) + (note.empty() ? "" : "; ") + note;
         }
-        table.rows.push_back(
-            {{requirement.metric, requirement.threshold.text,
-              readable(measured_of(requirement.estimate), requirement.dimension), note},
-             mark_of(requirement.verdict)});
+        table.rows.push_back({{requirement.metric, requirement.threshold.text,
+                               readable(measured_of(requirement.values, requirement.estimate),
+                                        requirement.dimension),
+                               note},
+                              mark_of(requirement.verdict)});
     }
     page.sections.push_back(
         {"Requirements", "the whole 95 % interval must keep the limit", {table}});
@@ -128,11 +139,10 @@ void add_expectation_section(Page& page, const Report& report) {
         if (expectation.only_with_faults) {
             held += " (" + std::to_string(expectation.held_without) + " without faults)";
         }
-        table.rows.push_back(
-            {{expectation.metric + " " + expectation.claim,
-              readable(measured_of(estimate_mean(expectation.values)), expectation.dimension), held,
-              expectation.because},
-             mark_of(expectation.verdict)});
+        table.rows.push_back({{expectation.metric + " " + expectation.claim,
+                               readable(measured_of(expectation.values), expectation.dimension),
+                               held, expectation.because},
+                              mark_of(expectation.verdict)});
     }
     page.sections.push_back(
         {"Expectations", "what the author claims, checked in every replication", {table}});
@@ -159,6 +169,15 @@ std::string fates_text(const FaultVerdict& fault) {
     return text;
 }
 
+std::string lost_text(const FaultVerdict& fault) {
+    return readable_number({fault.lost.mean, fault.lost.half_width});
+}
+
+std::string recovery_text(const FaultVerdict& fault) {
+    if (fault.recovery_s.empty()) return "never";
+    return readable_duration(measured_of(fault.recovery_s, fault.recovery_time));
+}
+
 void add_fault_section(Page& page, const Report& report) {
     if (report.judgement.faults.empty()) return;
     Table table{{{"fault"},
@@ -168,8 +187,7 @@ void add_fault_section(Page& page, const Report& report) {
                 {}};
     for (const FaultVerdict& fault : report.judgement.faults) {
         table.rows.push_back(
-            {{fault.title, readable_number(measured_of(fault.lost)),
-              readable_duration(measured_of(fault.recovery_time)), fates_text(fault)},
+            {{fault.title, lost_text(fault), recovery_text(fault), fates_text(fault)},
              mark_of(fault)});
     }
     page.sections.push_back(
@@ -349,7 +367,8 @@ std::string span_text(const FaultSpan& span, double length_s, std::size_t column
 
 void add_curve_section(Page& page, const Report& report) {
     const std::vector<JourneyReport>& journeys = report.runs.journeys;
-    Table table{{{"journey"}, {""}, {"from the start to the end of a run"}, {"peak"}}, {}};
+    Table table{{{"journey"}, {""}, {"from the start to the end of a run", Align::exact}, {"peak"}},
+                {}};
     double width_s = 0;
     for (const JourneyReport& journey : journeys) {
         if (table.rows.size() >= 3 * most_curves) break;
@@ -437,7 +456,8 @@ Table::Row component_row(const ComponentReport& component, const StationReport* 
         row.cells.push_back(
             station == nullptr ? "" : readable_count(station->rejected + station->expired));
     }
-    if (columns.wasted) row.cells.push_back(first ? readable_share(component.wasted_share) : "");
+    if (columns.wasted)
+        row.cells.push_back(first ? readable_share({component.wasted_share.value}) : "");
     return row;
 }
 
@@ -454,8 +474,8 @@ Table component_table(const std::vector<const ComponentReport*>& components) {
                  {"longest", Align::right},
                  {"wait p99", Align::right}},
                 {}};
-    if (columns.turned_away) table.columns.push_back({"turned away", Align::right});
-    if (columns.wasted) table.columns.push_back({"work wasted", Align::right});
+    if (columns.turned_away) table.columns.push_back({"refused", Align::right});
+    if (columns.wasted) table.columns.push_back({"wasted", Align::right});
     for (const ComponentReport* component : components) {
         bool first = true;
         for (const StationReport& station : component->stations) {
@@ -470,7 +490,9 @@ Table component_table(const std::vector<const ComponentReport*>& components) {
 void add_component_section(Page& page, const std::vector<ComponentReport>& all) {
     const std::vector<const ComponentReport*> components = shown(all);
     if (components.empty()) return;
-    Section section{"Components", "all instances together", {component_table(components)}};
+    Section section{"Components",
+                    "all instances together; wasted is work for callers that had gone",
+                    {component_table(components)}};
     if (components.size() == most_rows) {
         section.remark = "the " + std::to_string(most_rows) + " busiest of " +
                          readable_count(all.size()) + "; the JSON report has all";
@@ -494,6 +516,34 @@ void add_edge_section(Page& page, const std::vector<EdgeReport>& edges) {
     if (table.rows.empty()) return;
     page.sections.push_back(
         {"Amplification", "attempts that policies make of the calls that come in", {table}});
+}
+
+// ---- what was known before ----------------------------------------------------------------------
+
+Mark mark_of(Severity severity) {
+    switch (severity) {
+        case Severity::error:
+            return Mark::bad;
+        case Severity::warning:
+            return Mark::unsure;
+        case Severity::note:
+            break;
+    }
+    return Mark::none;
+}
+
+void add_finding_section(Page& page, const std::vector<Finding>& findings) {
+    if (findings.empty()) return;
+    Section section{"The architecture", "known from the scenario alone, before any run", {}};
+    for (const Finding& finding : findings) {
+        if (section.blocks.size() == most_rows) {
+            section.blocks.push_back(
+                Line{Mark::none, "and " + readable_count(findings.size() - most_rows) + " more"});
+            break;
+        }
+        section.blocks.push_back(Line{mark_of(finding.severity), finding.sentence});
+    }
+    page.sections.push_back(std::move(section));
 }
 
 // ---- audits, assumptions, reproduction ----------------------------------------------------------
@@ -533,15 +583,36 @@ std::string places_text(const std::vector<std::string>& places) {
     return text;
 }
 
+/// The JSON report has the whole.
+std::string shortened(const std::string& text) {
+    constexpr std::size_t longest = 40;
+    if (text.size() <= longest) return text;
+    std::size_t end = longest;
+    while ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+    return text.substr(0, end) + "…";
+}
+
+/// What stands for a real product has a line to itself; the rest, such as a share of 100 %, is one
+/// paragraph.
 void add_assumption_section(Page& page, const Report& report) {
     if (report.assumptions.empty()) return;
     Table table{{{"default"}, {"value"}, {"of"}, {"source"}}, {}};
+    std::string others;
     for (const AssumptionReport& assumption : report.assumptions) {
-        table.rows.push_back({{assumption.field, assumption.value, places_text(assumption.places),
-                               assumption.source}});
+        const std::string value = shortened(assumption.value);
+        if (assumption.source.empty()) {
+            others += (others.empty() ? "" : "; ") + assumption.field + " " + value + " (" +
+                      places_text(assumption.places) + ")";
+        } else {
+            table.rows.push_back(
+                {{assumption.field, value, places_text(assumption.places), assumption.source}});
+        }
     }
-    page.sections.push_back(
-        {"Assumptions", plural(report.assumption_count, "default") + " that nobody set", {table}});
+    Section section{
+        "Assumptions", plural(report.assumption_count, "default") + " that nobody set", {}};
+    if (!table.rows.empty()) section.blocks.push_back(std::move(table));
+    if (!others.empty()) section.blocks.push_back(Line{Mark::none, "No source: " + others + "."});
+    page.sections.push_back(std::move(section));
 }
 
 Section reproduction(const Report& report) {
@@ -571,6 +642,7 @@ Page page_of(const Report& report) {
     }
     add_component_section(page, report.runs.components);
     add_edge_section(page, report.runs.edges);
+    add_finding_section(page, report.findings);
     page.sections.push_back(audit_section(report.audits));
     add_assumption_section(page, report);
     page.sections.push_back(reproduction(report));

@@ -23,7 +23,7 @@ struct Verbatim {
     std::string text;
 };
 
-enum class Align { left, right };
+enum class Align { left, right, exact };  // exact: left, and never broken into lines
 
 struct Table {
     struct Column {

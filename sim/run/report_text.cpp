@@ -1,5 +1,5 @@
-// Prints a page for a terminal: columns are aligned, long last columns wrap, nothing is wider than
-// the screen unless a single word is.
+// Prints a page for a terminal: columns are aligned, words wrap, and only numbers may need more
+// than the width of the screen.
 
 #include "sim/config/place.hpp"
 #include "sim/run/report_formats.hpp"
@@ -32,30 +32,30 @@ constexpr std::string_view bold = "\033[1m";
 constexpr std::string_view dim = "\033[2m";
 constexpr std::string_view plain = "\033[0m";
 
-/// Breaks at spaces. A word that is wider than the width stands alone and sticks out.
+/// The first `width` characters, and never half of one.
+std::size_t bytes_of(std::string_view text, std::size_t width) {
+    std::size_t bytes = 0;
+    while (bytes < text.size() && characters(text.substr(0, bytes + 1)) <= width) ++bytes;
+    return bytes;
+}
+
+/// Breaks at spaces, and within words that are wider than the width.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
     std::vector<std::string> lines;
-    std::string line;
-    std::size_t used = 0;
-    while (!text.empty()) {
-        const std::size_t space = std::min(text.find(' ', 1), text.size());
-        const std::string_view word = text.substr(0, space);
-        if (used > 0 && used + characters(word) > width) {
-            lines.push_back(std::exchange(line, ""));
-            used = 0;
-        }
-        const std::string_view fresh = used == 0 && word.front() == ' ' ? word.substr(1) : word;
-        line += fresh;
-        used += characters(fresh);
-        text.remove_prefix(space);
+    while (characters(text) > width) {
+        const std::size_t most = bytes_of(text, width);
+        const std::size_t space = text.rfind(' ', most);
+        const bool has_space = space != std::string_view::npos && space > 0;
+        lines.emplace_back(text.substr(0, has_space ? space : most));
+        text.remove_prefix(has_space ? space + 1 : most);
     }
-    lines.push_back(line);
+    lines.emplace_back(text);
     return lines;
 }
 
 std::string padded(const std::string& text, std::size_t width, Align align) {
     const std::string space(width - std::min(width, characters(text)), ' ');
-    return align == Align::left ? text + space : space + text;
+    return align == Align::right ? space + text : text + space;
 }
 
 class TextPrinter {
@@ -136,17 +136,20 @@ private:
 
     void print(const Table& table, const Table::Row& row, const std::vector<std::size_t>& widths,
                bool marked) {
-        const std::vector<std::string> last = wrapped(row.cells.back(), widths.back());
-        for (std::size_t i = 0; i < last.size(); ++i) {
-            std::vector<std::string> cells(row.cells.size());
-            if (i == 0) cells = row.cells;
-            cells.back() = last[i];
+        std::vector<std::vector<std::string>> columns;
+        std::size_t height = 1;
+        for (std::size_t i = 0; i < row.cells.size(); ++i) {
+            columns.push_back(wrapped(row.cells[i], widths[i]));
+            height = std::max(height, columns.back().size());
+        }
+        for (std::size_t i = 0; i < height; ++i) {
+            std::vector<std::string> cells;
+            for (const auto& column : columns) cells.push_back(i < column.size() ? column[i] : "");
             out_ += std::string(margin, ' ');
-            if (marked && i == 0) {
-                put(sign_of(row.mark).symbol, sign_of(row.mark).colour);
+            if (marked) {
+                const Sign sign = sign_of(i == 0 ? row.mark : Mark::none);
+                put(sign.symbol, sign.colour);
                 out_ += ' ';
-            } else if (marked) {
-                out_ += "  ";
             }
             print_cells(table, cells, widths, "");
         }
@@ -164,21 +167,46 @@ private:
         out_ += '\n';
     }
 
-    /// As wide as the contents, and the last column no wider than what the others leave.
+    /// Words are not broken, within reason.
+    static std::size_t longest_word(const Table& table, std::size_t column) {
+        constexpr std::size_t shortest = 16;
+        constexpr std::size_t longest = 28;
+        std::size_t length = shortest;
+        for (const Table::Row& row : table.rows) {
+            std::string_view text = row.cells[column];
+            while (!text.empty()) {
+                const std::string_view word = text.substr(0, text.find(' '));
+                length = std::max(length, characters(word));
+                text.remove_prefix(std::min(text.size(), word.size() + 1));
+            }
+        }
+        return std::min(length, longest);
+    }
+
+    /// As wide as the contents; where that is too wide, the widest columns of words give way.
     static std::vector<std::size_t> widths_of(const Table& table, std::size_t indent) {
         std::vector<std::size_t> widths;
-        std::size_t used = indent;
+        std::vector<std::size_t> narrowest;
+        std::size_t total = indent + gap * (table.columns.size() - 1);
         for (std::size_t i = 0; i < table.columns.size(); ++i) {
             std::size_t width = characters(table.columns[i].title);
             for (const Table::Row& row : table.rows) {
                 width = std::max(width, characters(row.cells[i]));
             }
             widths.push_back(width);
-            if (i + 1 < table.columns.size()) used += width + gap;
+            narrowest.push_back(table.columns[i].align == Align::left ? longest_word(table, i)
+                                                                      : width);
+            total += width;
         }
-        constexpr std::size_t narrowest = 20;
-        const std::size_t left = screen_width - std::min(screen_width, used);
-        widths.back() = std::min(widths.back(), std::max(narrowest, left));
+        for (; total > screen_width; --total) {
+            std::size_t* widest = nullptr;
+            for (std::size_t i = 0; i < widths.size(); ++i) {
+                if (widths[i] <= narrowest[i]) continue;
+                if (widest == nullptr || widths[i] > *widest) widest = &widths[i];
+            }
+            if (widest == nullptr) break;
+            --*widest;
+        }
         return widths;
     }
 

@@ -239,6 +239,8 @@ public:
         for (auto& component : parameters_.components) {
             const std::string path = "components." + component.name;
             for (const Edge& edge : edges_of(component.value, path)) check(edge, world);
+            const auto [problem, cure] = world.find(component.name)->objection();
+            if (!problem.empty()) problems_.add(component.place, problem, cure);
         }
     }
 

@@ -176,15 +176,22 @@ private:
             const auto* callee = dynamic_cast<const Callee*>(component.get());
             if (callee == nullptr) continue;
             std::size_t count = 0;
-            for (const auto& instance : callee->instances()) count += instance->held();
-            if (count > 0) held += " " + component->name() + " holds " + std::to_string(count) + ";";
+            bool hangs = false;
+            for (const auto& instance : callee->instances()) {
+                count += instance->held();
+                hangs |= instance->condition().mode == Condition::Mode::hanging;
+            }
+            const std::string name = " " + component->name();
+            if (count > 0) held += name + " holds " + std::to_string(count) + ";";
+            if (hangs) held += name + " hangs;";
         }
+        const std::uint64_t swallowed = world_->calls.swallowed();
+        if (swallowed > 0) held += " the network swallowed " + std::to_string(swallowed) + ";";
         const bool drained = result.live == 0;
         std::string detail = drained ? "nothing is left after the drain"
                                      : to_text(static_cast<std::int64_t>(result.live)) +
                                            " calls are left after the drain:" +
-                                           (held.empty() ? " their answers were lost on the way"
-                                                         : held);
+                                           (held.empty() ? " nobody holds them" : held);
         result.audits.push_back({"drain", "all calls", drained || !held.empty(), detail});
     }
 

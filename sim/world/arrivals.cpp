@@ -431,7 +431,13 @@ void Arrivals::turn() {
     plan();
 }
 
+void Arrivals::stop() {
+    stopped_ = true;
+    engine_.cancel(next_);
+}
+
 void Arrivals::set_load(double factor) {
+    if (stopped_) return;
     consume();
     load_ = factor;
     if (constant_) rate_ = load_ * process_->rate(engine_.now());

@@ -64,7 +64,9 @@ public:
     Arrivals& operator=(const Arrivals&) = delete;
 
     void start();
-    void stop() { engine_.cancel(next_); }
+
+    /// Nothing comes any more, whatever happens to the load.
+    void stop();
 
     /// A factor on everything, from now on.
     void set_load(double factor);
@@ -81,6 +83,7 @@ private:
     Stream stream_;
     Action arrive_;
     bool constant_ = false;
+    bool stopped_ = false;
     double load_ = 1;
     double rate_ = 0;
     double left_ = 0;  // work of arriving until the next one

@@ -45,9 +45,10 @@ struct Request {
 
     bool has(std::uint8_t trait) const { return (traits & trait) != 0; }
 
-    /// Marks this as attempt `number` (1 is the first) of whatever was asked for.
-    void set_attempt(unsigned number) {
-        if (number > 1) tries = static_cast<std::uint16_t>(mix(tries, number) | 1);
+    /// Marks this as attempt `number` (1 is the first) of whatever was asked for, made by the policy
+    /// with this salt: attempts of different layers must not look alike.
+    void set_attempt(std::uint64_t salt, unsigned number) {
+        if (number > 1) tries = static_cast<std::uint16_t>(mix(mix(tries, salt), number) | 1);
     }
 };
 
@@ -117,16 +118,24 @@ public:
         call.callee->on_abandon(call);
     }
 
+    /// A message of a live call was dropped on its way: unless its caller gives up, it stays live.
+    void swallow() { ++swallowed_; }
+
+    /// A swallowed call ends after all.
+    void give_back() { --swallowed_; }
+
     std::uint64_t opened() const { return opened_; }
     std::uint64_t answered() const { return answered_; }
     std::uint64_t wasted() const { return wasted_; }
     std::uint64_t live() const { return pool_.live(); }
+    std::uint64_t swallowed() const { return swallowed_; }
 
 private:
     Pool<Call> pool_;
     std::uint64_t opened_ = 0;
     std::uint64_t answered_ = 0;
     std::uint64_t wasted_ = 0;
+    std::uint64_t swallowed_ = 0;
 };
 
 }  // namespace prodsim

@@ -49,17 +49,24 @@ public:
         };
     }
 
-    /// A kind of policy: `Type(const Behind&, const Parameters&)` makes the node.
+    /// A kind of policy: `Type(const Behind&, const Parameters&)` makes the node. Where the kind
+    /// depends on the parameters, `Type::kind_of(const Parameters&)` says which it is.
     template <class Type>
     void policy(std::string word, PolicyKind kind, std::string doc) {
         using Parameters = typename Type::Parameters;
         families[PolicyFamily::name].add<Parameters>(word, std::move(doc));
         if (kind == PolicyKind::balancing) default_balance_ = Chosen::of(word, Parameters{});
-        policies_[word] = {kind, [](const Behind& behind, const Chosen& chosen) {
-                               return std::unique_ptr<Node>(std::make_unique<Type>(
-                                   behind,
-                                   std::any_cast<const Parameters&>(chosen.parameters)));
-                           }};
+        PolicyMaker& maker = policies_[word];
+        maker.kind = kind;
+        maker.make = [](const Behind& behind, const Chosen& chosen) {
+            return std::unique_ptr<Node>(std::make_unique<Type>(
+                behind, std::any_cast<const Parameters&>(chosen.parameters)));
+        };
+        if constexpr (requires(const Parameters& parameters) { Type::kind_of(parameters); }) {
+            maker.kind_of = [](const Chosen& chosen) {
+                return Type::kind_of(std::any_cast<const Parameters&>(chosen.parameters));
+            };
+        }
     }
 
     std::unique_ptr<Component> make_component(World& world, std::string name,
@@ -69,9 +76,11 @@ public:
     std::unique_ptr<Node> make_policy(const Behind& behind, const Chosen& chosen) const {
         return policies_.find(chosen.word)->second.make(behind, chosen);
     }
-    PolicyKind kind_of(std::string_view policy) const {
-        return policies_.find(policy)->second.kind;
+    PolicyKind kind_of(const Chosen& chosen) const {
+        const PolicyMaker& maker = policies_.find(chosen.word)->second;
+        return maker.kind_of == nullptr ? maker.kind : maker.kind_of(chosen);
     }
+    PolicyKind kind_of(std::string_view word) const { return policies_.find(word)->second.kind; }
 
     /// What balances when the architect said nothing: the policy "balance" with its defaults.
     const Chosen& default_balance() const { return default_balance_; }
@@ -85,8 +94,9 @@ public:
 private:
     using MakeComponent = std::unique_ptr<Component> (*)(World&, std::string, const Chosen&);
     struct PolicyMaker {
-        PolicyKind kind;
-        std::unique_ptr<Node> (*make)(const Behind&, const Chosen&);
+        PolicyKind kind{};
+        PolicyKind (*kind_of)(const Chosen&) = nullptr;
+        std::unique_ptr<Node> (*make)(const Behind&, const Chosen&) = nullptr;
     };
     std::map<std::string, MakeComponent, std::less<>> components_;
     std::map<std::string, PolicyMaker, std::less<>> policies_;

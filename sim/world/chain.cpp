@@ -24,6 +24,8 @@ Stream Behind::own_stream(std::string_view use) const {
                           std::to_string(chain_->instance_));
 }
 
+std::uint64_t Behind::salt() const { return mix(hash_of(edge()), index_); }
+
 Node& Behind::next() const { return chain_->make(index_ + 1, endpoint_); }
 Node& Behind::next(Instance& endpoint) const { return chain_->make(index_ + 1, &endpoint); }
 
@@ -36,7 +38,7 @@ Chain::Chain(World& world, const CallParameters& parameters, const Caller& calle
       zone_(caller.zone),
       callee_(callee) {
     for (const auto& policy : parameters.policy) {
-        balances_ |= world.catalogue.kind_of(policy.word()) == PolicyKind::balancing;
+        balances_ |= world.catalogue.kind_of(policy.chosen()) == PolicyKind::balancing;
     }
     head_ = &make(0, nullptr);
 }

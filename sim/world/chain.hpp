@@ -42,6 +42,9 @@ public:
     /// Chance in sequence, of this calling instance alone.
     Stream own_stream(std::string_view use) const;
 
+    /// Tells this policy apart from every other, also on the same edge: for Request::set_attempt.
+    std::uint64_t salt() const;
+
     /// The rest of the chain. One node each time: ask once.
     Node& next() const;
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/world/instance.hpp"
@@ -23,6 +24,9 @@ public:
     virtual ~Component() = default;
 
     const std::string& name() const { return name_; }
+
+    /// What no single parameter shows: a problem and its cure, two sentences; empty if all is well.
+    virtual std::pair<std::string, std::string> objection() const { return {}; }
 
     /// All components exist: time to make instances and the chains of their calls.
     virtual void connect() {}

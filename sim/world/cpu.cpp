@@ -65,9 +65,10 @@ void Cpu::advance() {
     updated_ = now;
 }
 
-// After any change of company, cores or speed; REQUIRES advance() at this instant.
-void Cpu::changed() {
-    const auto running = static_cast<double>(heap_.size());
+// After any change of cores or speed, or of how many share them.
+void Cpu::share() {
+    company_ = heap_.size();
+    const auto running = static_cast<double>(company_);
     const double used = std::min(running, cores_);
     rate_ = running <= cores_ ? speed_ : speed_ * cores_ / running;
     const std::int64_t busy = thousandths(used);
@@ -75,7 +76,13 @@ void Cpu::changed() {
         meters_.busy.add(busy - busy_, engine_.now());
         busy_ = busy;
     }
+}
+
+// After any change; REQUIRES advance() at this instant. While tasks finish nothing is planned,
+// because no time passes until all have.
+void Cpu::changed() {
     if (finishing_) return;
+    if (heap_.size() != company_) share();
     if (heap_.empty() || rate_ <= 0) {
         engine_.cancel(next_end_);
         return;
@@ -153,6 +160,7 @@ void Cpu::stop(CpuTask& task) {
 void Cpu::set_speed(double speed) {
     advance();
     speed_ = speed;
+    share();
     changed();
 }
 
@@ -160,6 +168,7 @@ void Cpu::set_cores(double cores) {
     advance();
     meters_.capacity.add(thousandths(cores) - thousandths(cores_), engine_.now());
     cores_ = cores;
+    share();
     changed();
 }
 

@@ -67,6 +67,7 @@ private:
     void begin(CpuTask& task);
     void gone(const CpuTask& task);
     void advance();
+    void share();
     void changed();
     void expire();
     void take_from_line();
@@ -101,6 +102,7 @@ private:
     Time updated_{};
     std::uint64_t orders_ = 0;
     std::int64_t busy_ = 0;
+    std::size_t company_ = 0;  // who share at the present rate
     Timer next_end_;
     Time next_end_at_{};
     bool finishing_ = false;

@@ -12,7 +12,10 @@ namespace {
 // Linux TCP_RTO_MIN; RFC 6298 would be 1 s. Doubles with every further loss of the same message.
 constexpr Duration retransmission_timeout = std::chrono::milliseconds(200);
 
-// Linux tcp_retries2: after this many losses in a row the connection is given up (924 s or more).
+// Linux TCP_RTO_MAX.
+constexpr Duration longest_timeout = std::chrono::seconds(120);
+
+// Linux tcp_retries2: after this many losses in a row the connection is given up (924 s).
 constexpr int most_retransmissions = 15;
 
 constexpr std::uint64_t outward = 1;
@@ -61,9 +64,10 @@ Link::Fate Link::fate(const Direction& direction, const Request& request, std::u
     }
     if (arrives >= 1) return result;
     Duration timeout = retransmission_timeout;
-    for (int losses = 0; !draws.chance(arrives); ++losses, timeout *= 2) {
+    for (int losses = 0; !draws.chance(arrives); ++losses) {
         if (losses == most_retransmissions) return {PathCondition::Cut::drops, {}};
         result.delay += timeout;
+        timeout = std::min(2 * timeout, longest_timeout);
     }
     return result;
 }
@@ -75,7 +79,7 @@ void Link::on_call(Call& call) {
     if (outcome.cut == PathCondition::Cut::rejects) {
         finish(passage, {Outcome::unreachable, rejected_});
     } else if (outcome.cut == PathCondition::Cut::drops) {
-        passage.vanished = true;
+        vanish(passage);
     } else if (outcome.delay.count() == 0) {
         deliver(passage);
     } else {
@@ -99,7 +103,7 @@ void Link::on_reply(Call& call, Reply reply) {
     if (passage.next.is_set()) world_.engine.cancel(passage.next);  // the news is not needed
     const Fate outcome = fate(back_, call, homeward);
     if (outcome.cut != PathCondition::Cut::no) {
-        passage.vanished = true;
+        vanish(passage);
         if (passage.call->is_abandoned()) finish(passage, reply);
     } else if (outcome.delay.count() == 0) {
         finish(passage, reply);
@@ -132,8 +136,14 @@ void Link::news_arrives(Passage& passage) {
     world_.calls.abandon(child);
 }
 
+void Link::vanish(Passage& passage) {
+    passage.vanished = true;
+    world_.calls.swallow();
+}
+
 void Link::finish(Passage& passage, Reply reply) {
     Call& call = *passage.call;
+    if (passage.vanished) world_.calls.give_back();
     passages_.release(passage);
     world_.calls.reply(call, reply);
 }

@@ -57,6 +57,7 @@ private:
     void bring_back(Passage& passage);
     void send_news(Passage& passage);
     void news_arrives(Passage& passage);
+    void vanish(Passage& passage);
     void finish(Passage& passage, Reply reply);
 
     World& world_;

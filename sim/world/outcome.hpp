@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
+
+#include "sim/config/fields.hpp"
 
 namespace prodsim {
 
@@ -32,6 +35,9 @@ enum class Outcome : std::uint8_t {
 inline constexpr std::size_t outcome_count = 19;
 
 std::string_view name_of(Outcome outcome);
+
+/// Those that end a call without an answer, for the architect: policies list which they act upon.
+std::span<const Word> words(Outcome);
 
 /// The user got an answer, perhaps a declared lesser one.
 constexpr bool succeeded(Outcome outcome) { return outcome <= Outcome::stale; }

@@ -1,5 +1,6 @@
 #include "sim/world/script.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -11,7 +12,7 @@ namespace prodsim {
 // ---- from steps to instructions ------------------------------------------------------------------
 
 Program::Program(const Steps& steps, std::uint64_t seed, Callees& callees) : seed_(seed) {
-    emit(Do::jump).target = 1;  // so that 0 is never the place of a guard
+    emit(Do::jump).target = 1;  // so that 0 is never the place of a guard; strands begin at 1
     add(steps, callees);
     emit(Do::end);
 }
@@ -144,8 +145,18 @@ void Script::begin(Performance& performance, Strand& main, const Program& progra
 void Script::run(Strand& strand) {
     strand.running = true;
     Next next = Next::go_on;
-    while (next == Next::go_on) next = execute(strand);
-    if (next == Next::suspended) strand.running = false;
+    while (next == Next::go_on && !strand.halted) next = execute(strand);
+    if (next != Next::ended) leave_loop(strand);
+}
+
+// What a strand does at once may lead, by way of others, to its own end: it is forgotten only here,
+// when nobody up the stack looks at it any more.
+void Script::leave_loop(Strand& strand) {
+    strand.running = false;
+    if (!strand.halted) return;
+    Performance& performance = *strand.performance;
+    if (strand.made) strands_.release(strand);
+    if (--performance.strands == 0) host_.vanished(performance);
 }
 
 Script::Next Script::execute(Strand& strand) {
@@ -217,9 +228,11 @@ bool Script::happens(const Strand& strand, const Program::Instruction& step) con
 }
 
 std::uint32_t Script::count(const Strand& strand, const Program::Instruction& step) const {
-    if (step.law.is_constant()) return static_cast<std::uint32_t>(step.law.mean() + 0.5);
-    Draws chance =
-        stream_.draws(mix(strand.performance->request.subject, step.key ^ strand.salt ^ 0x2545f491));
+    Draws chance{0};  // a constant, as most counts are, draws nothing
+    if (!step.law.is_constant()) {
+        chance = stream_.draws(
+            mix(strand.performance->request.subject, step.key ^ strand.salt ^ 0x2545f491));
+    }
     return static_cast<std::uint32_t>(step.law.sample(chance) + 0.5);
 }
 
@@ -247,6 +260,7 @@ Script::Next Script::make_call(Strand& strand, const Program::Instruction& step)
     strand.call = &call;
     strand.replied = false;
     world_.calls.send(call, *chains_[step.chain]);
+    if (strand.halted) return Next::suspended;
     return strand.replied ? take_reply(strand) : Next::suspended;
 }
 
@@ -261,7 +275,6 @@ void Script::on_reply(Call& call, Reply reply) {
         strand.running = true;
         const Next next = take_reply(strand);
         if (next == Next::go_on) run(strand);
-        if (next == Next::suspended) strand.running = false;
     }
 }
 
@@ -306,9 +319,10 @@ Script::Next Script::choose(Strand& strand, const Program::Instruction& step) {
     Draws chance = stream_.draws(
         mix(strand.performance->request.subject, step.key ^ strand.salt));
     const double point = chance.uniform() * choice.cumulative.back();
-    std::size_t taken = 0;
-    while (taken + 1 < choice.cumulative.size() && point >= choice.cumulative[taken]) ++taken;
-    return move_on(strand, choice.targets[taken]);
+    const auto last = choice.cumulative.end() - 1;
+    const auto taken = std::upper_bound(choice.cumulative.begin(), last, point);
+    return move_on(strand,
+                   choice.targets[static_cast<std::size_t>(taken - choice.cumulative.begin())]);
 }
 
 Script::Next Script::fail(Strand& strand, Reply reply) {
@@ -329,9 +343,7 @@ Script::Next Script::end(Strand& strand, Reply reply) {
     } else if (strand.parent != nullptr) {
         branch_ended(*strand.parent, strand, reply);
     } else {
-        Strand** link = &performance.detached;
-        while (*link != &strand) link = &(*link)->sibling;
-        *link = strand.sibling;
+        unlink(performance.detached, strand);
         forget(strand);
         if (performance.strands == 0) host_.vanished(performance);
     }
@@ -351,6 +363,7 @@ Script::Next Script::fork(Strand& strand, const Program::Instruction& step) {
         for (const std::uint32_t at : plan.branches) {
             if (joined(strand) != Joined::not_yet) break;
             start_branch(strand, at, ++number);
+            if (strand.halted) return Next::suspended;
         }
     }
     const Joined how = joined(strand);
@@ -360,8 +373,9 @@ Script::Next Script::fork(Strand& strand, const Program::Instruction& step) {
 void Script::start_branch(Strand& parent, std::uint32_t at, std::uint64_t number) {
     Strand& branch = strands_.acquire();
     branch.performance = parent.performance;
+    branch.made = true;
     branch.parent = &parent;
-    branch.sibling = std::exchange(parent.branches, &branch);
+    link(parent.branches, branch);
     branch.salt = mix(parent.salt + at, number);
     branch.at = at;
     ++parent.performance->strands;
@@ -369,9 +383,7 @@ void Script::start_branch(Strand& parent, std::uint32_t at, std::uint64_t number
 }
 
 void Script::branch_ended(Strand& parent, Strand& branch, Reply reply) {
-    Strand** link = &parent.branches;
-    while (*link != &branch) link = &(*link)->sibling;
-    *link = branch.sibling;
+    unlink(parent.branches, branch);
     forget(branch);
     --parent.pending;
     if (reply.good()) {
@@ -380,11 +392,13 @@ void Script::branch_ended(Strand& parent, Strand& branch, Reply reply) {
     } else if (parent.reply.good()) {
         parent.reply = reply;
     }
-    if (parent.running) return;
+    if (parent.running || parent.halted) return;
     const Joined how = joined(parent);
     if (how == Joined::not_yet) return;
     parent.running = true;
-    if (finish_fork(parent, how) == Next::go_on) run(parent);
+    const Next next = finish_fork(parent, how);
+    if (next == Next::go_on) run(parent);
+    if (next == Next::suspended) leave_loop(parent);
 }
 
 Script::Joined Script::joined(const Strand& parent) const {
@@ -405,6 +419,7 @@ Script::Next Script::finish_fork(Strand& parent, Joined how) {
     const Program::Instruction& step = program.code_[parent.at];
     const bool failed = how == Joined::failed;
     let_go(parent, failed ? Leftover::cancel : program.forks_[step.detail].leftover);
+    if (parent.halted) return Next::suspended;
     if (failed) return fail(parent, parent.reply);
     if (!parent.reply.good() && program.forks_[step.detail].on_failure == BranchFailure::ignore) {
         parent.performance->degraded = true;
@@ -416,18 +431,32 @@ void Script::let_go(Strand& parent, Leftover leftover) {
     Performance& performance = *parent.performance;
     while (parent.branches != nullptr) {
         Strand& branch = *parent.branches;
-        parent.branches = branch.sibling;
+        unlink(parent.branches, branch);
         branch.parent = nullptr;
         if (leftover == Leftover::run_on) {
-            branch.sibling = std::exchange(performance.detached, &branch);
+            link(performance.detached, branch);
         } else {
             halt(branch);
-            forget(branch);
+            if (!branch.running) forget(branch);
         }
     }
 }
 
+void Script::link(Strand*& first, Strand& strand) {
+    strand.elder = nullptr;
+    strand.sibling = first;
+    if (first != nullptr) first->elder = &strand;
+    first = &strand;
+}
+
+void Script::unlink(Strand*& first, Strand& strand) {
+    (strand.elder == nullptr ? first : strand.elder->sibling) = strand.sibling;
+    if (strand.sibling != nullptr) strand.sibling->elder = strand.elder;
+}
+
+// Giving up on one branch may let another end: that must not wake the one that waits for both.
 void Script::halt(Strand& strand) {
+    strand.halted = true;
     if (strand.on_cpu) host_.stop_computing(strand);
     if (strand.pause.is_set()) world_.engine.cancel(strand.pause);
     let_go(strand, Leftover::cancel);
@@ -441,14 +470,16 @@ void Script::forget(Strand& branch) {
 
 void Script::stop(Performance& performance) {
     if (performance.main == nullptr) return;
-    halt(*std::exchange(performance.main, nullptr));
-    if (--performance.strands == 0) host_.vanished(performance);
+    Strand& main = *std::exchange(performance.main, nullptr);
+    halt(main);
+    if (!main.running && --performance.strands == 0) host_.vanished(performance);
 }
 
 void Script::kill(Performance& performance) {
     while (performance.detached != nullptr) {
         Strand& strand = *performance.detached;
-        performance.detached = strand.sibling;
+        assert(!strand.running && "a process does not die in the middle of an instant");
+        unlink(performance.detached, strand);
         halt(strand);
         forget(strand);
     }

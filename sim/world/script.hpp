@@ -99,12 +99,13 @@ struct Performance {
 struct Strand : CpuTask {
     Performance* performance = nullptr;
     Strand* parent = nullptr;    // whoever waits in a parallel step for this one
-    Strand* sibling = nullptr;   // the next branch of the same step
+    Strand* sibling = nullptr;   // the next branch of the same step, or the next that nobody awaits
+    Strand* elder = nullptr;     // the one before it
     Strand* branches = nullptr;  // those this one waits for
     Call* call = nullptr;        // under way
     Timer pause;
     std::uint64_t salt = 0;     // tells branches and rounds apart in the draws
-    std::uint32_t at = 0;       // the instruction it stands at
+    std::uint32_t at = 1;       // the instruction it stands at; 0 is none
     std::uint32_t guard = 0;    // the innermost guard around it; 0: none
     std::uint32_t left = 0;     // calls of this step still to be made
     std::array<std::uint32_t, Program::deepest_repeat> rounds{};  // still to go, by depth
@@ -113,6 +114,8 @@ struct Strand : CpuTask {
     Reply reply;           // of the call, or the first failure among the branches
     bool running = false;  // inside the loop of `run`
     bool replied = false;  // the call was answered while it was inside the loop
+    bool halted = false;   // given up; if it was inside the loop, it is forgotten at its end
+    bool made = false;     // by the script, which takes it back; else the host's own
     bool on_cpu = false;
 };
 
@@ -164,6 +167,7 @@ private:
     enum class Next : std::uint8_t { go_on, suspended, ended };
 
     void run(Strand& strand);
+    void leave_loop(Strand& strand);
     Next execute(Strand& strand);
     Next compute(Strand& strand, const Program::Instruction& step);
     Next pause(Strand& strand, const Program::Instruction& step);
@@ -186,6 +190,8 @@ private:
     Next finish_fork(Strand& parent, Joined how);
     void let_go(Strand& parent, Leftover leftover);
     void halt(Strand& strand);
+    static void link(Strand*& first, Strand& strand);
+    static void unlink(Strand*& first, Strand& strand);
     void forget(Strand& strand);
     void wake(Strand& strand);
 

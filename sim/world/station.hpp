@@ -69,7 +69,7 @@ public:
 
     Entry enter(Waiter& waiter) {
         meters_.arrivals.add();
-        if (busy_ < servers_) {
+        if (busy_ < servers_ && length_ == 0) {  // nobody overtakes those who wait
             ++busy_;
             waiter.since = engine_.now();
             meters_.present.add(1, engine_.now());

@@ -62,6 +62,7 @@ void Weighted::describe(Fields& fields) {
 void ChooseStep::describe(Fields& fields) {
     fields("choose", branches, "Takes one of the branches, by weight.",
            {.required = true, .position = 1});
+    fields.rule(!branches.empty(), "choose", "must have at least one branch");
 }
 
 void Branch::describe(Fields& fields) {

@@ -80,6 +80,26 @@ private:
     double mean_ns_;
 };
 
+/// What a floor measures: the latencies of all but the first tenth of its requests.
+class FloorBooks {
+public:
+    explicit FloorBooks(std::uint64_t requests) : left_(requests), measured_(requests * 9 / 10) {}
+
+    bool are_open() const { return left_ > 0; }
+
+    void record(std::int64_t latency) {
+        if (left_-- == measured_) latency_.reset();
+        latency_.record(Duration{latency});
+    }
+
+    const Histogram& latency() const { return latency_; }
+
+private:
+    std::uint64_t left_;
+    std::uint64_t measured_;
+    Histogram latency_;
+};
+
 /// Workers and a line of `T`, linked by its member `behind`.
 template <class T>
 struct FloorStation {
@@ -111,7 +131,7 @@ struct FloorStation {
     }
 };
 
-// ---- (a) and (b): one station --------------------------------------------------------------------
+// ---- (a) and (b): one station -------------------------------------------------------------------
 
 template <class List>
 Histogram one_station_floor(std::uint64_t seed, std::uint64_t requests, std::uint32_t workers,
@@ -127,10 +147,10 @@ Histogram one_station_floor(std::uint64_t seed, std::uint64_t requests, std::uin
     const FloorLaw service(seed, "service", service_s);
     Pool<Request> pool;
     FloorStation<Request> station{workers};
-    Histogram latency;
+    FloorBooks books(requests);
     std::uint64_t arrived = 0;
     clock.after(gap.next(), Kind::arrival);
-    while (latency.count() < requests) {
+    while (books.are_open()) {
         const auto event = clock.next();
         if (event.kind == Kind::arrival) {
             clock.after(gap.next(), Kind::arrival);
@@ -142,17 +162,17 @@ Histogram one_station_floor(std::uint64_t seed, std::uint64_t requests, std::uin
             }
         } else {
             Request& request = event.template as<Request>();
-            latency.record(Duration{clock.now() - request.arrived});
+            books.record(clock.now() - request.arrived);
             pool.release(request);
             if (Request* served = station.give_back()) {
                 clock.after(service.of(served->number), Kind::end, *served);
             }
         }
     }
-    return latency;
+    return books.latency();
 }
 
-// ---- (c): ten applications, then the database ----------------------------------------------------
+// ---- (c): ten applications, then the database ---------------------------------------------------
 
 template <class List>
 Histogram three_tier_floor(std::uint64_t seed, std::uint64_t requests) {
@@ -172,10 +192,10 @@ Histogram three_tier_floor(std::uint64_t seed, std::uint64_t requests) {
     std::array<FloorStation<Request>, 10> apps;
     apps.fill({1});
     FloorStation<Request> db{20};
-    Histogram latency;
+    FloorBooks books(requests);
     std::uint64_t arrived = 0;
     clock.after(gap.next(), Kind::arrival);
-    while (latency.count() < requests) {
+    while (books.are_open()) {
         const auto event = clock.next();
         if (event.kind == Kind::arrival) {
             clock.after(gap.next(), Kind::arrival);
@@ -199,57 +219,82 @@ Histogram three_tier_floor(std::uint64_t seed, std::uint64_t requests) {
                 db.join(request);
             }
         } else {
-            latency.record(Duration{clock.now() - request.arrived});
+            books.record(clock.now() - request.arrived);
             pool.release(request);
             if (Request* served = db.give_back()) {
                 clock.after(db_time.of(served->number), Kind::db_end, *served);
             }
         }
     }
-    return latency;
+    return books.latency();
 }
 
-// ---- (d): the whole life of a request ------------------------------------------------------------
+// ---- (d): the whole life of a request -----------------------------------------------------------
 
-/// Nine events a request: its arrival, its timeout (which never happens but must be held against),
-/// the hop in, the first computing, the hop to the database, the query, the hop back, the second
-/// computing, the hop home.
+/// Nine events a request: its arrival, its timeout (which hardly ever ends one but must be held
+/// ready), the hop in, the first computing, the hop to the database, the query, the hop back, the
+/// second computing, the hop home.
 template <class List>
 class LifeCycleFloor {
 public:
-    explicit LifeCycleFloor(std::uint64_t seed)
+    LifeCycleFloor(std::uint64_t seed, std::uint64_t requests)
         : gap_(seed, "arrivals", 0.001),
           first_(seed, "first", 0.004),
           query_(seed, "query", 0.016),
           second_(seed, "second", 0.002),
-          balance_(seed, 0, "balance") {
+          balance_(seed, 0, "balance"),
+          books_(requests) {
         apps_.fill({{4}, 0});
     }
 
-    Histogram run(std::uint64_t requests) {
+    Histogram run() {
         clock_.after(gap_.next(), Kind::arrival);
-        while (latency_.count() < requests) {
+        while (books_.are_open()) {
             const auto event = clock_.next();
             switch (event.kind) {
-                case Kind::arrival: arrive(); break;
-                case Kind::timeout: time_out(event.whom); break;
-                case Kind::at_app: enter_app(event.template as<Request>()); break;
-                case Kind::computed: leave_for_db(event.template as<Request>()); break;
-                case Kind::at_db: enter_db(event.template as<Request>()); break;
-                case Kind::queried: leave_db(event.template as<Request>()); break;
-                case Kind::back_at_app: compute_again(event.template as<Request>()); break;
-                case Kind::answered: leave_app(event.template as<Request>()); break;
-                case Kind::home: finish(event.template as<Request>()); break;
+                case Kind::arrival:
+                    arrive();
+                    break;
+                case Kind::timeout:
+                    time_out(event.whom);
+                    break;
+                case Kind::at_app:
+                    enter_app(event.template as<Request>());
+                    break;
+                case Kind::computed:
+                    leave_for_db(event.template as<Request>());
+                    break;
+                case Kind::at_db:
+                    enter_db(event.template as<Request>());
+                    break;
+                case Kind::queried:
+                    leave_db(event.template as<Request>());
+                    break;
+                case Kind::back_at_app:
+                    compute_again(event.template as<Request>());
+                    break;
+                case Kind::answered:
+                    leave_app(event.template as<Request>());
+                    break;
+                case Kind::home:
+                    finish(event.template as<Request>());
+                    break;
             }
         }
-        return latency_;
+        return books_.latency();
     }
-
-    std::uint64_t timeouts() const { return timeouts_; }
 
 private:
     enum class Kind : std::uint8_t {
-        arrival, timeout, at_app, computed, at_db, queried, back_at_app, answered, home,
+        arrival,
+        timeout,
+        at_app,
+        computed,
+        at_db,
+        queried,
+        back_at_app,
+        answered,
+        home,
     };
 
     struct Request {
@@ -288,7 +333,7 @@ private:
     }
 
     void time_out(std::uint64_t number) {
-        if (!answered_[number % remembered]) ++timeouts_;
+        if (!std::exchange(answered_[number % remembered], char{true})) books_.record(limit);
     }
 
     void enter_app(Request& request) {
@@ -338,9 +383,10 @@ private:
     }
 
     void finish(Request& request) {
-        latency_.record(Duration{clock_.now() - request.arrived});
         --apps_[request.app].under_way;
-        answered_[request.number % remembered] = true;
+        if (!std::exchange(answered_[request.number % remembered], char{true})) {
+            books_.record(clock_.now() - request.arrived);
+        }
         pool_.release(request);
     }
 
@@ -355,14 +401,13 @@ private:
     FloorStation<Request> db_{20};
     std::vector<char> answered_ = std::vector<char>(remembered);
     std::uint64_t arrived_ = 0;
-    std::uint64_t timeouts_ = 0;
-    Histogram latency_;
+    FloorBooks books_;
     Histogram app_wait_;
     Histogram db_wait_;
     Histogram db_time_;
 };
 
-// ---- (e): a thousand services --------------------------------------------------------------------
+// ---- (e): a thousand services -------------------------------------------------------------------
 
 template <class List>
 Histogram thousand_services_floor(std::uint64_t seed, std::uint64_t requests) {
@@ -385,7 +430,7 @@ Histogram thousand_services_floor(std::uint64_t seed, std::uint64_t requests) {
     const Stream entries(seed, 0, "entries");
     Pool<Request> pool;
     std::vector<Service> services(graph::services);
-    Histogram latency;
+    FloorBooks books(requests);
     std::uint64_t arrived = 0;
     const auto serve = [&](Request& request) {
         clock.after(service_time.of(request.number * graph::depth + request.tier), Kind::end,
@@ -402,13 +447,13 @@ Histogram thousand_services_floor(std::uint64_t seed, std::uint64_t requests) {
         }
     };
     clock.after(gap.next(), Kind::arrival);
-    while (latency.count() < requests) {
+    while (books.are_open()) {
         const auto event = clock.next();
         if (event.kind == Kind::arrival) {
             clock.after(gap.next(), Kind::arrival);
             Request& request = pool.acquire(arrived++);
-            enter(request, static_cast<std::uint32_t>(
-                               entries.draws(request.number).below(graph::services)));
+            enter(request,
+                  static_cast<std::uint32_t>(entries.draws(request.number).below(graph::services)));
             continue;
         }
         Request& request = event.template as<Request>();
@@ -424,10 +469,10 @@ Histogram thousand_services_floor(std::uint64_t seed, std::uint64_t requests) {
             services[request.services[tier]].latency.record(
                 Duration{clock.now() - request.arrived[tier]});
         }
-        latency.record(Duration{clock.now() - request.arrived[0]});
+        books.record(clock.now() - request.arrived[0]);
         pool.release(request);
     }
-    return latency;
+    return books.latency();
 }
 
 }  // namespace prodsim::benchmark

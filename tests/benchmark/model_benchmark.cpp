@@ -15,12 +15,13 @@
 #include "tests/benchmark/naive.hpp"
 #include "tests/benchmark/thousand_services.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 
 namespace prodsim::benchmark {
 namespace {
@@ -58,7 +59,7 @@ struct Model {
     const Contestant& prodsim() const { return contestants[2]; }
 };
 
-// ---- contestants ---------------------------------------------------------------------------------
+// ---- contestants --------------------------------------------------------------------------------
 
 template <class Floor>
 Contestant floor_program(std::string name, std::uint64_t requests, Floor floor) {
@@ -73,39 +74,42 @@ Contestant floor_program(std::string name, std::uint64_t requests, Floor floor) 
 template <class Make>
 void add_floors(Model& model, Make make) {
     const auto add = [&](std::string name, auto list) {
-        model.contestants.push_back(floor_program(
-            std::move(name), model.requests,
-            [make, list, requests = model.requests](std::uint64_t seed) {
-                return make(list, seed, requests);
-            }));
+        model.contestants.push_back(
+            floor_program(std::move(name), model.requests,
+                          [make, list, requests = model.requests](std::uint64_t seed) {
+                              return make(list, seed, requests);
+                          }));
     };
     add("floor", std::type_identity<EventList>{});
     add("floor, plain heap", std::type_identity<PlainHeap>{});
 }
 
 /// The general engine with everything that the report needs. Making and forgetting the world is
-/// not part of a request.
+/// not part of a request. The first tenth is warm-up: without it the mean would lack the long
+/// latencies of those who have not ended, and have those of an empty system.
 void add_prodsim(Model& model, std::shared_ptr<const Scenario> scenario) {
     const Duration length = from_seconds(static_cast<double>(model.requests) / model.rate);
-    model.contestants.push_back({"prodsim", [scenario, length](std::uint64_t round) {
-        RunWatch watch;
-        const RunPlan plan{1, round, FaultSelection::all(), {}, length};
-        const double making = cpu_ns_of([&] { nothing_yet(*scenario); });
-        std::optional<Replication> result;
-        const double ns = cpu_ns_of([&] { result = simulate(*scenario, plan, watch); });
-        const Journey& journey = result->journeys.front();
-        return Run{(ns - making) / static_cast<double>(journey.ended().total()),
-                   journey.latency_good().mean_s()};
-    }});
+    model.contestants.push_back(
+        {"prodsim", [scenario, length](std::uint64_t round) {
+             RunWatch watch;
+             const RunPlan plan{1, round, FaultSelection::all(), length / 10, length};
+             const double making = cpu_ns_of([&] { nothing_yet(*scenario); });
+             std::optional<Replication> result;
+             const double ns = cpu_ns_of([&] { result = simulate(*scenario, plan, watch); });
+             const Journey& journey = result->journeys.front();
+             return Run{(ns - making) / static_cast<double>(journey.ended().total()),
+                        journey.latency_good().mean_s()};
+         }});
 }
 
 void add_naive(Model& model, const std::function<double(std::uint64_t, std::size_t)>& program) {
     const std::uint64_t requests = model.requests / 4;
     model.contestants.push_back({"naive C++", [=](std::uint64_t round) {
-        double mean = 0;
-        const double ns = cpu_ns_of([&] { mean = program(round + 1, requests); });
-        return Run{ns / static_cast<double>(requests), mean};
-    }});
+                                     double mean = 0;
+                                     const double ns =
+                                         cpu_ns_of([&] { mean = program(round + 1, requests); });
+                                     return Run{ns / static_cast<double>(requests), mean};
+                                 }});
 }
 
 bool has_simpy() {
@@ -116,18 +120,19 @@ bool has_simpy() {
 void add_simpy(Model& model) {
     const std::string command = std::string(python) + " tests/benchmark/peers/simpy_models.py " +
                                 model.name.substr(0, 1) + " 10000 ";
-    model.contestants.push_back({"SimPy", [command](std::uint64_t round) {
-        Run run{};
-        FILE* output = popen((command + std::to_string(round + 1)).c_str(), "r");
-        const bool read =
-            output != nullptr && std::fscanf(output, "%lf %lf", &run.ns, &run.mean_s) == 2;
-        if (output != nullptr) pclose(output);
-        if (!read) std::fprintf(stderr, "the SimPy program printed no result\n");
-        return run;
-    }});
+    model.contestants.push_back(
+        {"SimPy", [command](std::uint64_t round) {
+             Run run{};
+             FILE* output = popen((command + std::to_string(round + 1)).c_str(), "r");
+             const bool read =
+                 output != nullptr && std::fscanf(output, "%lf %lf", &run.ns, &run.mean_s) == 2;
+             if (output != nullptr) pclose(output);
+             if (!read) std::fprintf(stderr, "the SimPy program printed no result\n");
+             return run;
+         }});
 }
 
-// ---- models --------------------------------------------------------------------------------------
+// ---- models -------------------------------------------------------------------------------------
 
 /// The mean time in an M/M/k station (Erlang's C formula).
 double mean_time(unsigned workers, double arrivals_per_s, double service_s) {
@@ -147,11 +152,11 @@ std::shared_ptr<const Scenario> scenario_of(const char* file, const Catalogue& c
 Model one_station(Model model, const char* file, std::uint32_t workers,
                   const Catalogue& catalogue) {
     model.theory_s = mean_time(workers, model.rate, 1);
-    add_floors(model, [=, rate = model.rate](auto list, std::uint64_t seed,
-                                             std::uint64_t requests) {
-        using List = typename decltype(list)::type;
-        return one_station_floor<List>(seed, requests, workers, rate, 1);
-    });
+    add_floors(model,
+               [=, rate = model.rate](auto list, std::uint64_t seed, std::uint64_t requests) {
+                   using List = typename decltype(list)::type;
+                   return one_station_floor<List>(seed, requests, workers, rate, 1);
+               });
     add_prodsim(model, scenario_of(file, catalogue));
     add_naive(model, [=, rate = model.rate](std::uint64_t seed, std::size_t requests) {
         return naive_one_station(seed, requests, static_cast<int>(workers), rate);
@@ -171,7 +176,7 @@ Model three_tier(Model model, const Catalogue& catalogue) {
 
 Model life_cycle(Model model, const Catalogue& catalogue) {
     add_floors(model, [](auto list, std::uint64_t seed, std::uint64_t requests) {
-        return LifeCycleFloor<typename decltype(list)::type>(seed).run(requests);
+        return LifeCycleFloor<typename decltype(list)::type>(seed, requests).run();
     });
     add_prodsim(model, scenario_of("d_life_cycle.json", catalogue));
     add_naive(model, naive_life_cycle);
@@ -183,9 +188,9 @@ Model life_cycle(Model model, const Catalogue& catalogue) {
 /// Jobs hold no worker while they wait for the next service, so the network has the product form.
 Model graph_of_services(Model model, const Catalogue& catalogue) {
     namespace graph = thousand_services;
-    model.theory_s = graph::depth * mean_time(graph::workers,
-                                              graph::load * graph::workers / graph::service_s,
-                                              graph::service_s);
+    model.theory_s =
+        graph::depth * mean_time(graph::workers, graph::load * graph::workers / graph::service_s,
+                                 graph::service_s);
     add_floors(model, [](auto list, std::uint64_t seed, std::uint64_t requests) {
         return thousand_services_floor<typename decltype(list)::type>(seed, requests);
     });
@@ -196,18 +201,21 @@ Model graph_of_services(Model model, const Catalogue& catalogue) {
 std::vector<Model> models(const std::string& wanted, const Catalogue& catalogue) {
     const auto want = [&](char letter) { return wanted.find(letter) != std::string::npos; };
     std::vector<Model> all;
-    if (want('a')) all.push_back(one_station({"a M/M/1", 0.8, 300'000, 2.0, {}}, "a_mm1.json", 1, catalogue));
-    if (want('b')) all.push_back(one_station({"b M/M/16", 12.8, 300'000, 2.0, {}}, "b_mm16.json", 16, catalogue));
+    if (want('a'))
+        all.push_back(one_station({"a M/M/1", 0.8, 300'000, 2.0, {}}, "a_mm1.json", 1, catalogue));
+    if (want('b'))
+        all.push_back(
+            one_station({"b M/M/16", 12.8, 300'000, 2.0, {}}, "b_mm16.json", 16, catalogue));
     if (want('c')) all.push_back(three_tier({"c three tiers", 1000, 200'000, 1.8, {}}, catalogue));
     if (want('d')) all.push_back(life_cycle({"d life cycle", 1000, 100'000, 1.6, {}}, catalogue));
     if (want('e')) {
         all.push_back(graph_of_services(
-            {"e 1000 services", thousand_services::arrivals, 100'000, 1.6, {}}, catalogue));
+            {"e 1000 services", thousand_services::arrivals, 200'000, 1.6, {}}, catalogue));
     }
     return all;
 }
 
-// ---- rounds and tables ---------------------------------------------------------------------------
+// ---- rounds and tables --------------------------------------------------------------------------
 
 void run_rounds(Model& model) {
     for (std::uint64_t round = 0; round < rounds; ++round) {
@@ -222,8 +230,8 @@ void run_rounds(Model& model) {
 /// Whether every mean is that of the theory, or of the floor where there is none, within four of
 /// its own standard errors.
 bool is_valid(const Model& model) {
-    const Estimate expected = model.theory_s ? Estimate{*model.theory_s, 0}
-                                             : estimate_of(model.floor().means);
+    const Estimate expected =
+        model.theory_s ? Estimate{*model.theory_s, 0} : estimate_of(model.floor().means);
     bool valid = true;
     for (const Contestant& contestant : model.contestants) {
         const Estimate measured = estimate_of(contestant.means);
@@ -237,19 +245,22 @@ bool is_valid(const Model& model) {
 }
 
 void print_floors(const std::vector<Model>& all) {
-    std::printf("\nCPU time per completed request; ratios are medians of %d rounds [least, most]\n\n"
-                "model            theory s    mean s    floor ns  heap ns  prodsim ns  "
-                "prodsim/floor       must  /heap\n", static_cast<int>(rounds));
+    std::printf(
+        "\nCPU time per completed request; ratios are medians of %d rounds [least, most]\n\n"
+        "model            theory s    mean s    floor ns  heap ns  prodsim ns  "
+        "prodsim/floor       must  /heap\n",
+        static_cast<int>(rounds));
     for (const Model& model : all) {
         const Spread ratio = ratio_of(model.prodsim().ns, model.floor().ns);
         const Spread heap = ratio_of(model.prodsim().ns, model.plain_heap().ns);
-        std::printf("%-15s  %8.5f  %8.5f  %10.1f  %7.1f  %10.1f  %4.2f [%4.2f, %4.2f]  %4.1f  "
-                    "%5.2f  %s\n", model.name.c_str(),
-                    model.theory_s.value_or(estimate_of(model.floor().means).mean),
-                    estimate_of(model.prodsim().means).mean, spread_of(model.floor().ns).median,
-                    spread_of(model.plain_heap().ns).median, spread_of(model.prodsim().ns).median,
-                    ratio.median, ratio.least, ratio.most, model.must, heap.median,
-                    verdict(ratio.median, Must::stay_below, model.must));
+        std::printf(
+            "%-15s  %8.5f  %8.5f  %10.1f  %7.1f  %10.1f  %4.2f [%4.2f, %4.2f]  %4.1f  "
+            "%5.2f  %s\n",
+            model.name.c_str(), model.theory_s.value_or(estimate_of(model.floor().means).mean),
+            estimate_of(model.prodsim().means).mean, spread_of(model.floor().ns).median,
+            spread_of(model.plain_heap().ns).median, spread_of(model.prodsim().ns).median,
+            ratio.median, ratio.least, ratio.most, model.must, heap.median,
+            verdict(ratio.median, Must::stay_below, model.must));
     }
 }
 
@@ -263,7 +274,8 @@ void print_peers(const std::vector<Model>& all) {
             std::printf("%-15s  %-10s  %9.0f  %6.1f [%5.1f, %5.1f]", model.name.c_str(),
                         peer.name.c_str(), spread_of(peer.ns).median, ratio.median, ratio.least,
                         ratio.most);
-            if (must > 0) std::printf("  %6.0f  %s", must, verdict(ratio.median, Must::reach, must));
+            if (must > 0)
+                std::printf("  %6.0f  %s", must, verdict(ratio.median, Must::reach, must));
             std::printf("\n");
         }
     }

@@ -38,8 +38,8 @@ inline std::string scenario() {
     std::string entries;
     std::string components;
     for (std::uint32_t service = 0; service < services; ++service) {
-        entries += (service == 0 ? "" : ", ") + with(R"({"steps": [$call]})", "$call",
-                                                     call(0, service));
+        entries +=
+            (service == 0 ? "" : ", ") + with(R"({"steps": [$call]})", "$call", call(0, service));
         std::string operations;
         for (std::uint32_t tier = 0; tier < depth; ++tier) {
             std::string steps = R"x({"cpu": "exp(4ms)"})x";

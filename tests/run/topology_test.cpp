@@ -27,28 +27,26 @@ const Catalogue& catalogue() {
 /// A scenario of these components; `more` are further members, each with a comma before it.
 std::unique_ptr<const Scenario> scenario_of(const std::string& components,
                                             const std::string& more = "") {
-    return Scenario::parse(R"({"version": 1, "components": {)" + components + "}" + more + "}",
+    return Scenario::parse(R"j({"version": 1, "components": {)j" + components + "}" + more + "}",
                            "test", catalogue());
 }
 
 Topology topology_of(const std::string& components) { return analyse(*scenario_of(components)); }
 
-const PredictedLoad& load_of(const Topology& topology, const std::string& component,
-                             const std::string& operation) {
+PredictedLoad load_of(const Topology& topology, const std::string& component,
+                      const std::string& operation) {
     for (const PredictedLoad& load : topology.loads) {
         if (load.component == component && load.operation == operation) return load;
     }
-    FAIL("no load of " << component << "." << operation);
-    throw 0;
+    return {"none", "none", -1, false};
 }
 
-const PredictedUse& use_of(const Topology& topology, const std::string& component,
-                           const std::string& resource = "cores") {
+PredictedUse use_of(const Topology& topology, const std::string& component,
+                    const std::string& resource = "cores") {
     for (const PredictedUse& use : topology.uses) {
         if (use.component == component && use.resource == resource) return use;
     }
-    FAIL("no use of " << component);
-    throw 0;
+    return {"none", "none", -1, 1, false};
 }
 
 Names sentences(const Topology& topology, const std::string& rule) {
@@ -76,25 +74,25 @@ Names instant_cycles(const std::string& components, const std::string& more = ""
     return messages;
 }
 
-Catch::Detail::Approx near(double value) { return Catch::Detail::Approx(value).epsilon(1e-9); }
+testing::Within near(double value) { return testing::within(1e-9 * value, value); }
 
 }  // namespace
 
 TEST_CASE("the architect hears how many cores are needed before anything runs") {
-    const Topology topology = topology_of(R"(
+    const Topology topology = topology_of(R"j(
         "shoppers": {"type": "clients", "arrivals": "poisson(700/s)",
                      "journeys": {"order": {"call": "shop.order"}}},
         "shop": {"type": "service", "instances": 9, "cores": 2, "operations": {"order": {"steps": [
             {"cpu": "lognormal(mean=4ms, cv=0.7)"}, {"call": "orders-pg.write"}]}}},
         "orders-pg": {"type": "sql_database", "cores": 16, "operations": {
-            "write": {"cpu": "exp(16ms)", "pages": "10", "buffer_hit": "90%"}}})");
+            "write": {"cpu": "exp(16ms)", "pages": "10", "buffer_hit": "90%"}}})j");
     // 700/s x 4 ms of 9 x 2 cores; 700/s x 16 ms of 16; 700/s x 10 x (1 - 0.9) of 3000 reads/s.
     REQUIRE(use_of(topology, "shop").needed == near(2.8));
     REQUIRE(use_of(topology, "shop").available == 18);
     REQUIRE(use_of(topology, "orders-pg").sentence() ==
             "orders-pg needs 11.2 of its 16 cores (70 %)");
     REQUIRE(use_of(topology, "orders-pg", "reads/s").needed == near(700));
-    REQUIRE(topology.journeys.at(0).per_s == near(700));
+    REQUIRE(*topology.journeys.at(0).per_s == near(700));
     REQUIRE(sentences(topology, "overload").empty());
     REQUIRE(topology.edges == std::vector<ServiceEdge>{{"shoppers", "shop", "calls"},
                                                        {"shop", "orders-pg", "calls"}});
@@ -103,7 +101,7 @@ TEST_CASE("the architect hears how many cores are needed before anything runs") 
 TEST_CASE("loads with feedback solve the traffic equations of a Jackson network") {
     // Jackson 1957: l1 = 10 + 0.2 l2, l2 = 0.7 l1 + 0.1 l3, l3 = 0.1 l1 + 0.5 l2. The third in the
     // second gives 0.95 l2 = 0.71 l1, so l1 = 9.5 / 0.808, l2 = 7.1 / 0.808, l3 = 4.5 / 0.808.
-    const Topology topology = topology_of(R"(
+    const Topology topology = topology_of(R"j(
         "outside": {"type": "clients", "arrivals": "poisson(10/s)",
                     "journeys": {"job": {"call": "one.serve"}}},
         "one": {"type": "service", "operations": {"serve": {"steps": [{"cpu": "exp(40ms)"},
@@ -115,7 +113,7 @@ TEST_CASE("loads with feedback solve the traffic equations of a Jackson network"
                         {"weight": 5, "steps": [{"publish": "three.serve"}]},
                         {"weight": 3}]}]}}},
         "three": {"type": "service", "operations": {"serve": {"steps": [{"cpu": "exp(83.333ms)"},
-            {"publish": "two.serve", "probability": "10%"}]}}})");
+            {"publish": "two.serve", "probability": "10%"}]}}})j");
     REQUIRE(load_of(topology, "one", "serve").per_s == near(9.5 / 0.808));
     REQUIRE(load_of(topology, "two", "serve").per_s == near(7.1 / 0.808));
     REQUIRE(load_of(topology, "three", "serve").per_s == near(4.5 / 0.808));
@@ -126,7 +124,7 @@ TEST_CASE("loads with feedback solve the traffic equations of a Jackson network"
 }
 
 TEST_CASE("weights, counts, probabilities, repeats, copies and misses multiply") {
-    const Topology topology = topology_of(R"(
+    const Topology topology = topology_of(R"j(
         "users": {"type": "clients", "arrivals": "paced(100/s)", "journeys": {
             "view": {"call": "door.view", "weight": 3}, "buy": {"call": "shop.buy"}}},
         "door": {"type": "load_balancer", "target": "shop"},
@@ -138,7 +136,7 @@ TEST_CASE("weights, counts, probabilities, repeats, copies and misses multiply")
                 {"try": [{"call": "db.read"}], "otherwise": [{"call": "db.guess"}]}]}}},
         "cache": {"type": "cache", "hit_ratio": "90%", "origin": "db.read", "cpu": "1ms"},
         "db": {"type": "sql_database", "operations": {"read": {"cpu": "1ms"},
-            "write": {"cpu": "2ms"}, "copy": {"cpu": "1ms"}, "guess": {"cpu": "1ms"}}})");
+            "write": {"cpu": "2ms"}, "copy": {"cpu": "1ms"}, "guess": {"cpu": "1ms"}}})j");
     REQUIRE(load_of(topology, "door", "view").per_s == near(75));
     REQUIRE(load_of(topology, "shop", "view").per_s == near(75));
     REQUIRE(load_of(topology, "cache", "get").per_s == near(150));
@@ -156,24 +154,24 @@ TEST_CASE("weights, counts, probabilities, repeats, copies and misses multiply")
 
 TEST_CASE("of a closed population the bound of its thinking or of its bottleneck is known") {
     const auto staff = [](const std::string& users) {
-        return topology_of(R"("staff": {"type": "clients", "users": )" + users +
-                           R"(, "think": "exp(1s)", "journeys": {"ask": {"call": "shop.ask"}}},
+        return topology_of(R"j("staff": {"type": "clients", "users": )j" + users +
+                           R"j(, "think": "exp(1s)", "journeys": {"ask": {"call": "shop.ask"}}},
             "shop": {"type": "service", "cores": 2, "operations": {"ask": {"steps": [
-                {"cpu": "exp(20ms)"}]}}})");
+                {"cpu": "exp(20ms)"}]}}})j");
     };
     // Denning and Buzen 1978: X <= min(N / Z, 1 / D); D is 20 ms on 2 cores.
-    REQUIRE(staff("50").journeys.at(0).per_s == near(50));
-    REQUIRE(staff("500").journeys.at(0).per_s == near(100));
+    REQUIRE(*staff("50").journeys.at(0).per_s == near(50));
+    REQUIRE(*staff("500").journeys.at(0).per_s == near(100));
     REQUIRE(use_of(staff("50"), "shop").sentence() == "shop needs at most 1 of its 2 cores (50 %)");
     REQUIRE(sentences(staff("500"), "overload").empty());
 }
 
 TEST_CASE("a quota is used up as cores are") {
-    const Topology topology = topology_of(R"(
+    const Topology topology = topology_of(R"j(
         "users": {"type": "clients", "arrivals": "poisson(120/s)",
                   "journeys": {"pay": {"call": "bank.charge"}}},
         "bank": {"type": "third_party", "quota": "200/s",
-                 "operations": {"charge": {"quota": "100/s"}, "refund": {}}})");
+                 "operations": {"charge": {"quota": "100/s"}, "refund": {}}})j");
     REQUIRE(use_of(topology, "bank", "calls/s").share() == near(0.6));
     REQUIRE(sentences(topology, "overload") ==
             Names{"bank needs 120 of its 100 calls/s of charge (120 %): it cannot keep up"});
@@ -183,14 +181,14 @@ TEST_CASE("a quota is used up as cores are") {
 
 TEST_CASE("calls that multiply without end are an error instead of a prediction") {
     const auto chatter = [](const std::string& probability) {
-        return topology_of(R"(
+        return topology_of(R"j(
             "users": {"type": "clients", "arrivals": "poisson(1/s)",
                       "journeys": {"talk": {"call": "a.say"}}},
             "a": {"type": "service", "operations": {"say": {"steps": [{"cpu": "1ms"},
-                {"publish": "b.say", "probability": ")" + probability + R"("},
-                {"publish": "b.say", "probability": ")" + probability + R"("}]}}},
+                {"publish": "b.say", "probability": ")j" + probability + R"j("},
+                {"publish": "b.say", "probability": ")j" + probability + R"j("}]}}},
             "b": {"type": "service", "operations": {"say": {"steps": [{"cpu": "1ms"},
-                {"publish": "a.say"}]}}})");
+                {"publish": "a.say"}]}}})j");
     };
     // A round brings 2p rounds: rates of a are 1 / (1 - 2p) as long as 2p < 1.
     REQUIRE(load_of(chatter("40%"), "a", "say").per_s == near(5));
@@ -211,15 +209,15 @@ TEST_CASE("the Online Boutique has its known articulation points and dominators"
         {"checkout", {"productcatalog", "shipping", "payment", "email", "currency", "cart"}},
         {"productcatalog", {}}, {"currency", {}}, {"shipping", {}}, {"ad", {}},
         {"redis-cart", {}}, {"payment", {}}, {"email", {}}};
-    std::string components = R"("users": {"type": "clients", "arrivals": "poisson(1/s)",
-        "journeys": {"browse": {"call": "frontend.serve"}}})";
+    std::string components = R"j("users": {"type": "clients", "arrivals": "poisson(1/s)",
+        "journeys": {"browse": {"call": "frontend.serve"}}})j";
     for (const auto& [name, callees] : shop) {
-        std::string steps = R"({"cpu": "1ms"})";
+        std::string steps = R"j({"cpu": "1ms"})j";
         for (const std::string& callee : callees) {
-            steps += R"(, {"call": ")" + callee + R"(.serve"})";
+            steps += R"j(, {"call": ")j" + callee + R"j(.serve"})j";
         }
-        components += ", \"" + name + R"(": {"type": "service", "instances": 2,
-            "operations": {"serve": {"steps": [)" + steps + "]}}}";
+        components += ", \"" + name + R"j(": {"type": "service", "instances": 2,
+            "operations": {"serve": {"steps": [)j" + steps + "]}}}";
     }
     const Topology topology = topology_of(components);
     REQUIRE(topology.edges.size() == 15 + 1);
@@ -242,7 +240,7 @@ TEST_CASE("the Online Boutique has its known articulation points and dominators"
 }
 
 TEST_CASE("a single point of failure says who depends on it and what it cuts off") {
-    const Topology topology = topology_of(R"(
+    const Topology topology = topology_of(R"j(
         "users": {"type": "clients", "arrivals": "poisson(1/s)", "journeys": {
             "order": {"call": "shop.order"}, "browse": {"call": "shop.browse"}}},
         "shop": {"type": "service", "instances": 3, "operations": {
@@ -253,7 +251,7 @@ TEST_CASE("a single point of failure says who depends on it and what it cuts off
         "ledger": {"type": "service", "instances": 2, "operations": {"write": {"steps": []}}},
         "ads": {"type": "service", "operations": {"show": {"steps": []}}},
         "archive": {"type": "service", "operations": {"read": {"steps": [
-            {"call": "ledger.write"}]}}})");
+            {"call": "ledger.write"}]}}})j");
     REQUIRE(sentences(topology, "single_point") ==
             Names{"order depends on checkout, of which there is one instance; nothing else leads "
                   "to ledger"});
@@ -264,27 +262,27 @@ TEST_CASE("a single point of failure says who depends on it and what it cuts off
 TEST_CASE("operations that call one another at one instant are a mistake") {
     const auto circle = [](const std::string& before, const std::string& options,
                            const std::string& more = "") {
-        return instant_cycles(R"(
-            "a": {"type": "service", "operations": {"x": {"steps": [)" + before +
-                                  R"({"call": "b.y")" + options + R"(}]}}},
-            "b": {"type": "service", "operations": {"y": {"steps": [{"call": "a.x"}]}}})",
+        return instant_cycles(R"j(
+            "a": {"type": "service", "operations": {"x": {"steps": [)j" + before +
+                                  R"j({"call": "b.y")j" + options + R"j(}]}}},
+            "b": {"type": "service", "operations": {"y": {"steps": [{"call": "a.x"}]}}})j",
                               more);
     };
-    const std::string places = R"(, "places": {"eu": {"zones": ["eu-a"]}}, "network":
-        {"within_zone": "0.2ms"})";
-    REQUIRE(circle("", "") == Names{R"("a.x" calls itself at the same instant, for ever: )"
+    const std::string places = R"j(, "places": {"eu": {"zones": ["eu-a"]}}, "network":
+        {"within_zone": "0.2ms"})j";
+    REQUIRE(circle("", "") == Names{R"j("a.x" calls itself at the same instant, for ever: )j"
                                     "a.x -> b.y -> a.x"});
-    REQUIRE(circle(R"({"cpu": "0s"}, )", "").size() == 1);
-    REQUIRE(circle("", R"(, "count": 2, "probability": "50%")").size() == 1);
-    REQUIRE(circle("", R"(, "probability": "99%")").empty());
-    REQUIRE(circle(R"({"wait": "1ms"}, )", "").empty());
-    REQUIRE(circle(R"({"cpu": "exp(1ms)"}, )", "").empty());
+    REQUIRE(circle(R"j({"cpu": "0s"}, )j", "").size() == 1);
+    REQUIRE(circle("", R"j(, "count": 2, "probability": "50%")j").size() == 1);
+    REQUIRE(circle("", R"j(, "probability": "99%")j").empty());
+    REQUIRE(circle(R"j({"wait": "1ms"}, )j", "").empty());
+    REQUIRE(circle(R"j({"cpu": "exp(1ms)"}, )j", "").empty());
     REQUIRE(circle("", "", places).empty());
 }
 
 TEST_CASE("the cure of an instant cycle stands at its call") {
-    const auto scenario = scenario_of(R"("a": {"type": "service",
-        "operations": {"x": {"steps": [{"publish": "a.x"}]}}})");
+    const auto scenario = scenario_of(R"j("a": {"type": "service",
+        "operations": {"x": {"steps": [{"publish": "a.x"}]}}})j");
     const auto problems = find_instant_cycles(scenario->parameters(), *scenario->world(0, 0));
     REQUIRE(problems.size() == 1);
     REQUIRE(problems.front().place.known());
@@ -293,30 +291,31 @@ TEST_CASE("the cure of an instant cycle stands at its call") {
 
 TEST_CASE("lint finds timeouts that outlast their callers and attempts that multiply") {
     const auto layers = [](const std::string& outer, const std::string& inner) {
-        return topology_of(R"(
+        return topology_of(R"j(
             "users": {"type": "clients", "arrivals": "poisson(1/s)",
                 "journeys": {"order": {"call": "shop.order"}},
-                "calls": {"shop": {"policy": [)" + outer + R"(]}}},
+                "calls": {"shop": {"policy": [)j" + outer + R"j(]}}},
             "shop": {"type": "service", "instances": 2, "operations": {"order": {"steps": [
-                {"cpu": "1ms"}, {"call": "db.write"}]}}, "calls": {"db": {"policy": [)" + inner +
-                           R"(]}}},
-            "db": {"type": "sql_database", "operations": {"write": {"cpu": "1ms"}}})");
+                {"cpu": "1ms"}, {"call": "db.write"}]}}, "calls": {"db": {"policy": [)j" + inner +
+                           R"j(]}}},
+            "db": {"type": "sql_database", "operations": {"write": {"cpu": "1ms"}}})j");
     };
-    const Topology inverted = layers(R"("timeout(1s)")", R"("timeout(1s)")");
+    const Topology inverted = layers(R"j("timeout(1s)")j", R"j("timeout(1s)")j");
     REQUIRE(sentences(inverted, "timeout_inversion") ==
             Names{"shop waits up to 1s for db, but users gives up on shop after 1s"});
-    const Topology fits = layers(R"("timeout(1s)")", R"("timeout(800ms)")");
+    const Topology fits = layers(R"j("timeout(1s)")j", R"j("timeout(800ms)")j");
     REQUIRE(sentences(fits, "timeout_inversion").empty());
     REQUIRE(sentences(fits, "attempts_too_long").empty());
 
-    const Topology eager = layers(R"("retry(3)", "timeout(1s)")", R"("retry(3)", "timeout(800ms)")");
+    const Topology eager =
+        layers(R"j("retry(3)", "timeout(1s)")j", R"j("retry(3)", "timeout(800ms)")j");
     REQUIRE(sentences(eager, "attempts_too_long") ==
             Names{"3 attempts of 800ms by shop at db do not fit into the 1s that users waits for "
                   "shop"});
     REQUIRE(sentences(eager, "attempts_multiply") ==
             Names{"one call may become 9 attempts at db.write: 3 by users and 3 by shop"});
 
-    const Topology hidden = layers("", R"("timeout(300ms)", "timeout(500ms)")");
+    const Topology hidden = layers("", R"j("timeout(300ms)", "timeout(500ms)")j");
     REQUIRE(sentences(hidden, "timeout_inversion") ==
             Names{"the timeout of 500ms around the calls of shop to db never ends one, because a "
                   "timeout of 300ms stands around it"});
@@ -324,14 +323,14 @@ TEST_CASE("lint finds timeouts that outlast their callers and attempts that mult
 
 TEST_CASE("lint adds up the pools of all callers") {
     const auto shops = [](const std::string& size) {
-        return sentences(topology_of(R"(
+        return sentences(topology_of(R"j(
             "users": {"type": "clients", "arrivals": "poisson(1/s)", "journeys": {
                 "order": {"steps": [{"call": "shop.order"}, {"call": "stock.order"}]}}},
             "shop": {"type": "service", "instances": 9, "operations": {"order": {"steps": [
                 {"call": "db.write"}]}}, "calls": {"db": {"policy": ["pool(10)"]}}},
             "stock": {"type": "service", "instances": 2, "operations": {"order": {"steps": [
-                {"call": "db.write"}]}}, "calls": {"db": {"policy": ["pool()" + size + R"()"]}}},
-            "db": {"type": "sql_database", "operations": {"write": {"cpu": "1ms"}}})"),
+                {"call": "db.write"}]}}, "calls": {"db": {"policy": ["pool()j" + size + R"j()"]}}},
+            "db": {"type": "sql_database", "operations": {"write": {"cpu": "1ms"}}})j"),
                          "pools_too_large");
     };
     // 9 x 10 + 2 x 5 connections are the 100 that the database takes; 2 x 6 are two too many.

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 /// Servers of one thread each, behind one balancer that sees all calls.
-constexpr auto farm = R"({
+constexpr auto farm = R"json({
   "version": 1,
   "run": { "duration": "$duration", "warm_up": "500s", "seed": 1, "replications": 20 },
   "components": {
@@ -21,7 +21,7 @@ constexpr auto farm = R"({
     "farm": { "type": "service", "instances": $instances, "cores": $servers, "threads": $servers,
               "queue": 1000000, "operations": { "serve": [ { "cpu": "exp(1s)" } ] } }
   }
-})";
+})json";
 
 Experiment farm_of(int instances, const std::string& balance, const std::string& rate,
                    const std::string& duration) {
@@ -86,8 +86,8 @@ TEST_CASE("two choices approach the supermarket model as the farm grows") {
             .measures("visit.latency_mean", 2_percent)
             .estimate;
     };
-    const Estimate small = response(20, "1100s");
-    const Estimate large = response(80, "650s");
+    const Estimate small = response(20, "1500s");
+    const Estimate large = response(80, "700s");
     const double limit = (4 * large.mean - small.mean) / 3;
     const double error = std::hypot(4 * large.standard_error, small.standard_error) / 3;
     REQUIRE(supermarket_response(0.8, 2) == within(1e-3, 1.9474));
@@ -96,9 +96,9 @@ TEST_CASE("two choices approach the supermarket model as the farm grows") {
 }
 
 TEST_CASE("weights share out the calls in their proportion") {
-    const Experiment weighted(R"({
+    const Experiment weighted(R"json({
       "version": 1,
-      "run": { "duration": "1000s", "warm_up": "0s", "seed": 1, "replications": 10 },
+      "run": { "duration": "2000s", "warm_up": "100s", "seed": 1, "replications": 20 },
       "components": {
         "public": { "type": "clients", "arrivals": "poisson(20/s)",
                     "calls": { "farm": { "policy": [ { "type": "balance", "algorithm": "weighted",
@@ -107,16 +107,16 @@ TEST_CASE("weights share out the calls in their proportion") {
         "farm": { "type": "service", "instances": 2, "threads": 100000, "cores": 1,
                   "operations": { "serve": [ { "cpu": "60ms" } ] } }
       }
-    })");
+    })json");
     // Each is M/D/1 with processor sharing: 15/s and 5/s of 60 ms.
     const double mean = (15 * 0.06 / (1 - 0.9) + 5 * 0.06 / (1 - 0.3)) / 20;
     REQUIRE(weighted.measures("visit.latency_mean", 6_percent) == mean);
 }
 
-// ---- fan-out -----------------------------------------------------------------------------------------
+// ---- fan-out ------------------------------------------------------------------------------------
 
 TEST_CASE("a fan-out over n leaves is slow when one of them is, as Dean and Barroso say") {
-    constexpr auto fan = R"({
+    constexpr auto fan = R"json({
       "version": 1,
       "run": { "duration": "$duration", "warm_up": "0s", "seed": 2, "replications": 10 },
       "components": {
@@ -127,7 +127,7 @@ TEST_CASE("a fan-out over n leaves is slow when one of them is, as Dean and Barr
             { "wait": { "type": "discrete", "values": [ { "value": "10ms", "weight": $fast },
                                                         { "value": "2s", "weight": 1 } ] } } ] } }
       }
-    })";
+    })json";
     struct Row {
         int leaves;
         int one_in;
@@ -155,7 +155,7 @@ TEST_CASE("a fan-out over n leaves is slow when one of them is, as Dean and Barr
 }
 
 TEST_CASE("the slowest of n exponential leaves has the law of a maximum") {
-    constexpr auto fan = R"({
+    constexpr auto fan = R"json({
       "version": 1,
       "run": { "duration": "$duration", "warm_up": "20s", "seed": 3, "replications": 10 },
       "components": {
@@ -163,23 +163,22 @@ TEST_CASE("the slowest of n exponential leaves has the law of a maximum") {
             "steps": [ { "parallel": [ { "steps": [ { "wait": "exp(1s)" } ] } ],
                          "copies": $leaves } ] } } }
       }
-    })";
-    for (const auto& [leaves, duration] :
-         {std::pair{1, "820s"}, std::pair{10, "220s"}, std::pair{100, "80s"},
-          std::pair{1000, "35s"}}) {
+    })json";
+    for (const auto& [leaves, duration] : {std::pair{1, "820s"}, std::pair{10, "220s"},
+                                           std::pair{100, "60s"}, std::pair{1000, "25s"}}) {
         CAPTURE(leaves);
         const Experiment run(fan, {{"leaves", std::to_string(leaves)}, {"duration", duration}});
         REQUIRE(run.measures("visit.latency_mean", 3_percent) ==
                 exponential_order_mean(leaves, leaves));
         REQUIRE(run.measures("visit.latency_p50", 3_percent) ==
                 exponential_maximum_quantile(leaves, 0.50));
-        REQUIRE(run.measures("visit.latency_p99", 5_percent) ==
+        REQUIRE(run.measures("visit.latency_p99", 7_percent) ==
                 exponential_maximum_quantile(leaves, 0.99));
     }
 }
 
 TEST_CASE("a quorum of k of n answers when the k-th exponential reply is there") {
-    constexpr auto quorum = R"({
+    constexpr auto quorum = R"json({
       "version": 1,
       "run": { "duration": "220s", "warm_up": "20s", "seed": 4, "replications": 10 },
       "components": {
@@ -189,7 +188,7 @@ TEST_CASE("a quorum of k of n answers when the k-th exponential reply is there")
         "node": { "type": "service", "threads": 1000000,
                   "operations": { "get": [ { "wait": "exp(1s)" } ] } }
       }
-    })";
+    })json";
     for (const auto& [all, enough] :
          {std::pair{3, 1}, std::pair{3, 2}, std::pair{3, 3}, std::pair{5, 1}, std::pair{5, 2},
           std::pair{5, 3}, std::pair{5, 5}}) {

@@ -3,7 +3,7 @@
 // What theory says, each formula under the name of its author. Rates are per second, times in
 // seconds. Nothing here knows the simulator.
 
-#include <cassert>
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
@@ -23,7 +23,7 @@ double inverse(Rising rising, double wanted, double high) {
     return (low + high) / 2;
 }
 
-// ---- one station ---------------------------------------------------------------------------------
+// ---- one station --------------------------------------------------------------------------------
 
 /// Erlang 1917: the share of calls that find all servers busy and are lost.
 inline double erlang_b(int servers, double offered) {
@@ -152,7 +152,7 @@ inline std::vector<double> mm1_at(double t, double rate, double mean, std::size_
     return sum;
 }
 
-// ---- several stations ----------------------------------------------------------------------------
+// ---- several stations ---------------------------------------------------------------------------
 
 struct Closed {
     double throughput;
@@ -244,7 +244,7 @@ inline double supermarket_response(double load, int choices) {
     return sum;
 }
 
-// ---- order statistics ----------------------------------------------------------------------------
+// ---- order statistics ---------------------------------------------------------------------------
 
 /// The mean of the k-th smallest of n exponentials of mean 1 (Renyi 1953).
 inline double exponential_order_mean(int k, int n) {

@@ -8,16 +8,16 @@
 //     Experiment queue(line, {{"arrivals", "poisson(0.8/s)"}, {"work", "exp(1s)"}});
 //     REQUIRE(queue.measures("visit.latency_mean", 3_percent) == 5.0);
 
-#include "tests/catch.hpp"
-
 #include "models/catalogue.hpp"
 #include "sim/run/metric.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 #include "sim/stats/estimate.hpp"
+#include "tests/catch.hpp"
 
 #include <cassert>
 #include <cmath>
+#include <concepts>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -104,7 +104,7 @@ public:
     }
 
     /// A number that follows from each run.
-    template <class Number>
+    template <std::invocable<const Replication&> Number>
     Measured measures(Number number, Tolerance tolerance) const {
         std::vector<double> values;
         for (const Replication& run : runs_) values.push_back(number(run));
@@ -112,9 +112,7 @@ public:
     }
 
     /// For what chance has no part in.
-    double mean(std::string_view name) const {
-        return measures(name, 0_percent).estimate.mean;
-    }
+    double mean(std::string_view name) const { return measures(name, 0_percent).estimate.mean; }
 
     static double value(const Replication& run, std::string_view name) {
         const auto metric = Metric::parse(name);
@@ -129,7 +127,8 @@ private:
 
 /// The share of the journeys of this name that did not succeed.
 inline auto loss_of(std::string_view journey) {
-    const std::string name = std::string(journey) + ".availability";
+    std::string name(journey);
+    name += ".availability";
     return [name](const Replication& run) { return 1 - Experiment::value(run, name); };
 }
 

@@ -4,6 +4,9 @@
 #include "tests/theory/formulas.hpp"
 #include "tests/theory/laboratory.hpp"
 
+#include <array>
+#include <tuple>
+
 using namespace prodsim;
 using namespace prodsim::testing;
 using namespace prodsim::theory;
@@ -12,7 +15,7 @@ using namespace std::chrono_literals;
 namespace {
 
 /// One station, first come first served: as many threads as cores, and room in front of them.
-constexpr auto line = R"({
+constexpr auto line = R"json({
   "version": 1,
   "run": { "duration": "$duration", "warm_up": "1000s", "seed": 1, "replications": 20 },
   "components": {
@@ -21,13 +24,13 @@ constexpr auto line = R"({
     "desk": { "type": "service", "cores": $servers, "threads": $servers, "queue": $room,
               "operations": { "serve": { "steps": [ { "cpu": "$work" } ] } } }
   }
-})";
+})json";
 
 constexpr auto endless = "1000000";
 
 }  // namespace
 
-// ---- one station -----------------------------------------------------------------------------------
+// ---- one station --------------------------------------------------------------------------------
 
 TEST_CASE("M/M/1 has the mean and the percentiles of an exponential response") {
     const Experiment queue(line, {{"duration", "81000s"},
@@ -49,7 +52,7 @@ TEST_CASE("M/M/1 has the mean and the percentiles of an exponential response") {
 }
 
 TEST_CASE("M/M/10 waits as Erlang C says") {
-    const Experiment queue(line, {{"duration", "11000s"},
+    const Experiment queue(line, {{"duration", "26000s"},
                                   {"arrivals", "poisson(8/s)"},
                                   {"servers", "10"},
                                   {"room", endless},
@@ -74,10 +77,10 @@ TEST_CASE("a bounded line sheds what the birth-death chain of M/M/c/K says") {
                                   {"room", "5"},
                                   {"work", "exp(1s)"}});
     const auto busy = [](std::size_t n) { return std::min(10.0, static_cast<double>(n)); };
-    const auto chances = birth_death(16, [](std::size_t) { return 12.0; }, busy);
+    const auto chances = birth_death(
+        16, [](std::size_t) { return 12.0; }, busy);
     const double loss = chances.back();
-    const double inside =
-        mean_over(chances, [](std::size_t n) { return static_cast<double>(n); });
+    const double inside = mean_over(chances, [](std::size_t n) { return static_cast<double>(n); });
     REQUIRE(loss == within(1e-5, 0.20326));
     REQUIRE(queue.measures(loss_of("visit"), 2_percent) == loss);
     REQUIRE(queue.measures("visit.goodput", 2_percent) == 12 * (1 - loss));
@@ -89,18 +92,20 @@ TEST_CASE("a station without a line loses what Erlang B says, whatever the law o
         const char* servers;
         const char* rate;
         double loss;
+        const char* duration;
         Tolerance tolerance;
     };
-    for (const Row& row : {Row{"5", "3", erlang_b(5, 3), 3_percent},
-                           Row{"10", "10", erlang_b(10, 10), 3_percent},
-                           Row{"20", "12", erlang_b(20, 12), 8_percent}}) {
+    for (const Row& row : {Row{"5", "3", erlang_b(5, 3), "8000s", 4_percent},
+                           Row{"10", "10", erlang_b(10, 10), "2500s", 3_percent},
+                           Row{"20", "12", erlang_b(20, 12), "4000s", 10_percent}}) {
         for (const char* work : {"exp(1s)", "1s", "lognormal(1s, 2)"}) {
             CAPTURE(row.servers, work);
-            const Experiment station(line, {{"duration", "4000s"},
-                                            {"arrivals", "poisson(" + std::string(row.rate) + "/s)"},
-                                            {"servers", row.servers},
-                                            {"room", "0"},
-                                            {"work", work}});
+            const Experiment station(line,
+                                     {{"duration", row.duration},
+                                      {"arrivals", "poisson(" + std::string(row.rate) + "/s)"},
+                                      {"servers", row.servers},
+                                      {"room", "0"},
+                                      {"work", work}});
             REQUIRE(station.measures(loss_of("visit"), row.tolerance) == row.loss);
         }
     }
@@ -127,7 +132,7 @@ TEST_CASE("M/D/1 waits as Pollaczek, Khinchine and Erlang say") {
 }
 
 TEST_CASE("M/G/1 with lognormal work waits as Pollaczek and Khinchine say") {
-    const Experiment queue(line, {{"duration", "61000s"},
+    const Experiment queue(line, {{"duration", "91000s"},
                                   {"arrivals", "poisson(0.7/s)"},
                                   {"servers", "1"},
                                   {"room", endless},
@@ -139,18 +144,24 @@ TEST_CASE("M/G/1 with lognormal work waits as Pollaczek and Khinchine say") {
 }
 
 TEST_CASE("M/H2/1 and M/E4/1 wait as Pollaczek and Khinchine say") {
-    const Words of_h2{{"duration", "41000s"}, {"arrivals", "poisson(0.5/s)"}, {"servers", "1"},
-                      {"room", endless},      {"work", "hyperexp(1s, 3)"}};
+    const Words of_h2{{"duration", "81000s"},
+                      {"arrivals", "poisson(0.5/s)"},
+                      {"servers", "1"},
+                      {"room", endless},
+                      {"work", "hyperexp(1s, 3)"}};
     REQUIRE(Experiment(line, of_h2).measures("desk.threads.wait_mean", 6_percent) ==
             pollaczek_khinchine_wait(0.5, 1, 3));
-    const Words of_e4{{"duration", "11000s"}, {"arrivals", "poisson(0.5/s)"}, {"servers", "1"},
-                      {"room", endless},      {"work", "erlang(4, 1s)"}};
+    const Words of_e4{{"duration", "11000s"},
+                      {"arrivals", "poisson(0.5/s)"},
+                      {"servers", "1"},
+                      {"room", endless},
+                      {"work", "erlang(4, 1s)"}};
     REQUIRE(Experiment(line, of_e4).measures("desk.threads.wait_mean", 6_percent) ==
             pollaczek_khinchine_wait(0.5, 1, 0.5));
 }
 
 TEST_CASE("processor sharing has one mean response for all laws of the work") {
-    constexpr auto shared = R"({
+    constexpr auto shared = R"json({
       "version": 1,
       "run": { "duration": "$duration", "warm_up": "1000s", "seed": 2, "replications": 20 },
       "components": {
@@ -159,11 +170,10 @@ TEST_CASE("processor sharing has one mean response for all laws of the work") {
         "host": { "type": "service", "cores": 1, "threads": 100000,
                   "operations": { "serve": { "steps": [ { "cpu": "$work" } ] } } }
       }
-    })";
+    })json";
     // 1 / (mu - lambda): Kleinrock 1976 for any law.
-    for (const auto& [work, duration] :
-         {std::pair{"1s", "31000s"}, std::pair{"exp(1s)", "61000s"},
-          std::pair{"hyperexp(1s, 3)", "61000s"}}) {
+    for (const auto& [work, duration] : {std::pair{"1s", "31000s"}, std::pair{"exp(1s)", "61000s"},
+                                         std::pair{"hyperexp(1s, 3)", "91000s"}}) {
         CAPTURE(work);
         const Experiment host(shared, {{"work", work}, {"duration", duration}});
         REQUIRE(host.measures("visit.latency_mean", 5_percent) == 1 / (1 - 0.8));
@@ -183,17 +193,18 @@ TEST_CASE("batches wait for one another as in the queue with batch arrivals") {
     // and a rate that makes up for the empty ones, 0.16 batches a second have a mean of 5.
     const std::string mean = std::to_string(-1 / std::log(0.8));
     const std::string rate = std::to_string(0.16 / std::sqrt(0.8));
-    const Experiment geometric(line, {{"duration", "121000s"},
-                                      {"arrivals", "batches(" + rate + "/s, size=exp(" + mean + "))"},
-                                      {"servers", "1"},
-                                      {"room", endless},
-                                      {"work", "exp(1s)"}});
+    const Experiment geometric(line,
+                               {{"duration", "301000s"},
+                                {"arrivals", "batches(" + rate + "/s, size=exp(" + mean + "))"},
+                                {"servers", "1"},
+                                {"room", endless},
+                                {"work", "exp(1s)"}});
     REQUIRE(geometric.measures("visit.offered", 3_percent) == 0.8);
     REQUIRE(geometric.measures("visit.latency_mean", 8_percent) == 25.0);
 }
 
 TEST_CASE("two classes wait as Cobham says, and their mean obeys the conservation law") {
-    const Experiment queue(R"({
+    const Experiment queue(R"json({
       "version": 1,
       "run": { "duration": "61000s", "warm_up": "1000s", "seed": 3, "replications": 20 },
       "components": {
@@ -205,7 +216,7 @@ TEST_CASE("two classes wait as Cobham says, and their mean obeys the conservatio
                   "discipline": "priority",
                   "operations": { "serve": { "steps": [ { "cpu": "exp(1s)" } ] } } }
       }
-    })");
+    })json");
     const std::vector<double> waits = cobham_waits({0.3, 0.5}, 1);
     REQUIRE(waits[0] + 1 == within(1e-6, 2.142857));
     REQUIRE(waits[1] + 1 == within(1e-6, 6.714286));
@@ -215,7 +226,7 @@ TEST_CASE("two classes wait as Cobham says, and their mean obeys the conservatio
 }
 
 TEST_CASE("last come first served waits as long on average as first come first served") {
-    const Experiment queue(R"({
+    const Experiment queue(R"json({
       "version": 1,
       "run": { "duration": "41000s", "warm_up": "1000s", "seed": 4, "replications": 20 },
       "components": {
@@ -225,13 +236,13 @@ TEST_CASE("last come first served waits as long on average as first come first s
                   "discipline": "lifo",
                   "operations": { "serve": { "steps": [ { "cpu": "exp(1s)" } ] } } }
       }
-    })");
+    })json");
     REQUIRE(queue.measures("visit.latency_mean", 4_percent) == Mmc{1, 0.7, 1}.mean_response());
 }
 
 TEST_CASE("callers whose patience is exponential abandon as in Erlang A") {
     // Whoever is impatient leaves the line, but not the desk: 48 calls a minute, 50 agents.
-    const Experiment centre(R"({
+    const Experiment centre(R"json({
       "version": 1,
       "run": { "duration": "700min", "warm_up": "20min", "seed": 5, "replications": 20 },
       "components": {
@@ -243,7 +254,7 @@ TEST_CASE("callers whose patience is exponential abandon as in Erlang A") {
                   "cancellation": "queued",
                   "operations": { "serve": { "steps": [ { "cpu": "exp(1min)" } ] } } }
       }
-    })");
+    })json");
     const auto beyond = [](std::size_t n) { return n > 50 ? static_cast<double>(n - 50) : 0.0; };
     const auto chances = birth_death(
         400, [](std::size_t) { return 48.0; },
@@ -259,7 +270,7 @@ TEST_CASE("callers whose patience is exponential abandon as in Erlang A") {
 
 TEST_CASE("a client that gives up at a limit misses the tail of the M/M/1 response") {
     // The server works on, so the response is exponential with rate mu - lambda all the same.
-    constexpr auto impatient = R"({
+    constexpr auto impatient = R"json({
       "version": 1,
       "run": { "duration": "$duration", "warm_up": "1000s", "seed": 6, "replications": 20 },
       "components": {
@@ -269,7 +280,7 @@ TEST_CASE("a client that gives up at a limit misses the tail of the M/M/1 respon
         "desk": { "type": "service", "cores": 1, "threads": 1, "queue": 1000000,
                   "operations": { "serve": { "steps": [ { "cpu": "exp(1s)" } ] } } }
       }
-    })";
+    })json";
     for (const auto& [limit, seconds, tolerance] :
          {std::tuple{"5s", 5.0, 4_percent}, std::tuple{"10s", 10.0, 8_percent}}) {
         const Experiment queue(impatient, {{"limit", limit}, {"duration", "51000s"}});
@@ -280,7 +291,7 @@ TEST_CASE("a client that gives up at a limit misses the tail of the M/M/1 respon
 }
 
 TEST_CASE("threads that wait for a slow dependency saturate as Little's law and Erlang B say") {
-    constexpr auto pool = R"({
+    constexpr auto pool = R"json({
       "version": 1,
       "run": { "duration": "140s", "warm_up": "40s", "seed": 7, "replications": 8 },
       "components": {
@@ -291,11 +302,12 @@ TEST_CASE("threads that wait for a slow dependency saturate as Little's law and 
         "bank": { "type": "third_party", "latency": "$latency", "error_rate": "0%",
                   "quota": "0/s", "operations": { "pay": { "quota": "0/s" } } }
       }
-    })";
+    })json";
     const Experiment fast(pool, {{"latency", "50ms"}});
     REQUIRE(fast.measures("shop.threads.present", 3_percent) == 25.0);
     REQUIRE(fast.mean("visit.availability") == 1);
-    const Experiment slow(pool, {{"latency", "2s"}});
+    // Insensitive to the law; a constant one would take hours to forget the rush at the beginning.
+    const Experiment slow(pool, {{"latency", "lognormal(2s, 1)"}});
     REQUIRE(slow.measures(loss_of("visit"), 3_percent) == erlang_b(200, 1000));
     REQUIRE(slow.measures("visit.goodput", 3_percent) == 500 * (1 - erlang_b(200, 1000)));
     REQUIRE(erlang_b(200, 1000) == within(1e-5, 0.80025));
@@ -303,7 +315,7 @@ TEST_CASE("threads that wait for a slow dependency saturate as Little's law and 
 
 TEST_CASE("a pulse of overload builds the backlog of the fluid limit and drains as it says") {
     // 150 a second for a minute, then 50, into 100: paced, so only rounding is left to chance.
-    const Experiment pulse(R"({
+    const Experiment pulse(R"json({
       "version": 1,
       "run": { "duration": "240s", "warm_up": "0s", "seed": 1, "replications": 1 },
       "components": {
@@ -313,7 +325,7 @@ TEST_CASE("a pulse of overload builds the backlog of the fluid limit and drains 
         "desk": { "type": "service", "cores": 1, "threads": 1, "queue": 1000000,
                   "operations": { "serve": { "steps": [ { "cpu": "10ms" } ] } } }
       }
-    })");
+    })json");
     REQUIRE(pulse.mean("desk.threads.waiting_max") == within(3, 3000));
     REQUIRE(pulse.mean("visit.latency_max") == within(0.05, 30));
     const Series& ends = pulse.runs().front().journeys.front().ends();
@@ -324,10 +336,10 @@ TEST_CASE("a pulse of overload builds the backlog of the fluid limit and drains 
     REQUIRE(in_seconds(ends.start(last)) == within(1.5, 120));
 }
 
-// ---- several stations ------------------------------------------------------------------------------
+// ---- several stations ---------------------------------------------------------------------------
 
 TEST_CASE("two M/M/1 in tandem are independent, as Burke and Reich say") {
-    constexpr auto tandem = R"({
+    constexpr auto tandem = R"json({
       "version": 1,
       "run": { "duration": "$duration", "warm_up": "1000s", "seed": 8, "replications": 20 },
       "components": {
@@ -338,7 +350,7 @@ TEST_CASE("two M/M/1 in tandem are independent, as Burke and Reich say") {
         "two": { "type": "service", "cores": 1, "threads": 1, "queue": 1000000,
                  "operations": { "serve": { "steps": [ { "cpu": "exp($second)" } ] } } }
       }
-    })";
+    })json";
     const Experiment even(tandem, {{"duration", "61000s"}, {"rate", "0.8"}, {"second", "1s"}});
     REQUIRE(even.measures("visit.latency_mean", 4_percent) == 10.0);
     const auto erlang_2 = [](double t) { return 1 - (1 + 0.2 * t) * std::exp(-0.2 * t); };
@@ -348,7 +360,7 @@ TEST_CASE("two M/M/1 in tandem are independent, as Burke and Reich say") {
 }
 
 TEST_CASE("a network with feedback has the queues of Jackson's product form") {
-    const Experiment network(R"({
+    const Experiment network(R"json({
       "version": 1,
       "run": { "duration": "4100s", "warm_up": "100s", "seed": 9, "replications": 10 },
       "components": {
@@ -369,8 +381,9 @@ TEST_CASE("a network with feedback has the queues of Jackson's product form") {
             { "choose": [ { "weight": 0.1, "steps": [ { "publish": "two.serve" } ] },
                           { "weight": 0.9 } ] } ] } }
       }
-    })");
-    // The traffic equations: one = 10 + 0.2 two, two = 0.7 one + 0.1 three, three = 0.1 one + 0.5 two.
+    })json");
+    // The traffic equations: one = 10 + 0.2 two, two = 0.7 one + 0.1 three, three = 0.1 one + 0.5
+    // two.
     const double two = 7.1 / (1 - 0.05 - 0.02 * 7.1);
     const double one = 10 + 0.2 * two;
     const double three = 0.1 * one + 0.5 * two;
@@ -387,7 +400,7 @@ TEST_CASE("a network with feedback has the queues of Jackson's product form") {
 }
 
 TEST_CASE("a request that waits for two M/M/1 takes as long as Nelson and Tantawi say") {
-    constexpr auto fork = R"({
+    constexpr auto fork = R"json({
       "version": 1,
       "run": { "duration": "$duration", "warm_up": "1000s", "seed": 10, "replications": 20 },
       "components": {
@@ -399,7 +412,7 @@ TEST_CASE("a request that waits for two M/M/1 takes as long as Nelson and Tantaw
         "two": { "type": "service", "cores": 1, "threads": 1, "queue": 1000000,
                  "operations": { "serve": { "steps": [ { "cpu": "exp(1s)" } ] } } }
       }
-    })";
+    })json";
     const Experiment half(fork, {{"rate", "0.5"}, {"duration", "11000s"}});
     REQUIRE(half.measures("visit.latency_mean", 3_percent) == nelson_tantawi_response(0.5, 1));
     const Experiment busy(fork, {{"rate", "0.8"}, {"duration", "51000s"}});
@@ -408,10 +421,10 @@ TEST_CASE("a request that waits for two M/M/1 takes as long as Nelson and Tantaw
     REQUIRE(nelson_tantawi_response(0.8, 1) == within(1e-9, 7.0));
 }
 
-// ---- closed populations ----------------------------------------------------------------------------
+// ---- closed populations -------------------------------------------------------------------------
 
 TEST_CASE("a closed population gets what mean value analysis says") {
-    constexpr auto office = R"({
+    constexpr auto office = R"json({
       "version": 1,
       "run": { "duration": "$duration", "warm_up": "100s", "seed": 11, "replications": 10 },
       "components": {
@@ -426,27 +439,27 @@ TEST_CASE("a closed population gets what mean value analysis says") {
         "db": { "type": "service", "threads": 1, "queue": 1000,
                 "operations": { "serve": [ { "cpu": "exp(80ms)" } ] } }
       }
-    })";
+    })json";
     struct Row {
         int users;
         const char* duration;
         double throughput;
     };
-    for (const Row& row : {Row{1, "20000s", 0.46296}, Row{10, "3000s", 4.51936},
-                           Row{26, "3000s", 10.52827}, Row{50, "3000s", 12.49864},
-                           Row{100, "3000s", 12.5}}) {
+    for (const Row& row :
+         {Row{1, "20000s", 0.46296}, Row{10, "3000s", 4.51936}, Row{26, "3000s", 10.52827},
+          Row{50, "3000s", 12.49864}, Row{100, "3000s", 12.5}}) {
         CAPTURE(row.users);
         const Closed theory = mean_value_analysis({0.05, 0.03, 0.08}, 2, row.users);
         REQUIRE(theory.throughput == within(1e-5, row.throughput));
-        const Experiment run(office, {{"users", std::to_string(row.users)},
-                                      {"duration", row.duration}});
+        const Experiment run(office,
+                             {{"users", std::to_string(row.users)}, {"duration", row.duration}});
         REQUIRE(run.measures("visit.throughput", 2_percent) == theory.throughput);
         REQUIRE(run.measures("visit.latency_mean", 4_percent) == theory.response);
     }
 }
 
 TEST_CASE("users who think and share servers are the machine repairman") {
-    constexpr auto shop = R"({
+    constexpr auto shop = R"json({
       "version": 1,
       "run": { "duration": "$duration", "warm_up": "50s", "seed": 12, "replications": 10 },
       "components": {
@@ -455,7 +468,7 @@ TEST_CASE("users who think and share servers are the machine repairman") {
         "desk": { "type": "service", "cores": $servers, "threads": $servers, "queue": 1000,
                   "operations": { "serve": [ { "cpu": "exp($work)" } ] } }
       }
-    })";
+    })json";
     struct Row {
         int users;
         int servers;
@@ -485,7 +498,7 @@ TEST_CASE("users who think and share servers are the machine repairman") {
     }
 }
 
-// ---- transients ------------------------------------------------------------------------------------
+// ---- transients ---------------------------------------------------------------------------------
 
 TEST_CASE("M/M/1 fills from empty as the chain does, at every instant") {
     const auto scenario = understood(filled(line, {{"duration", "2000s"},
@@ -512,7 +525,7 @@ TEST_CASE("M/M/1 fills from empty as the chain does, at every instant") {
         const auto chances = mm1_at(static_cast<double>(instants[i].count()), 0.8, 1, 150);
         const double mean =
             mean_over(chances, [](std::size_t n) { return static_cast<double>(n); });
-        REQUIRE(Measured{estimate_mean(inside[i]), 4_percent} == mean);
+        REQUIRE(Measured{estimate_mean(inside[i]), 6_percent} == mean);
         REQUIRE(Measured{estimate_mean(empty[i]), 6_percent} == chances[0]);
     }
 }

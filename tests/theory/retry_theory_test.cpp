@@ -3,6 +3,9 @@
 #include "tests/theory/formulas.hpp"
 #include "tests/theory/laboratory.hpp"
 
+#include <string>
+#include <tuple>
+
 using namespace prodsim;
 using namespace prodsim::testing;
 using namespace prodsim::theory;
@@ -16,29 +19,40 @@ double tries(double failure, int most) {
     return sum;
 }
 
-/// Layers of services above a third party that fails: each tries its own calls again.
-std::string tower(int layers, int attempts, double failure, const char* duration) {
-    const std::string retry =
-        R"({ "policy": [ "retry()" + std::to_string(attempts) + R"(, backoff=none)" ] })";
-    std::string components;
-    for (int layer = 1; layer < layers; ++layer) {
-        const std::string below = layer + 1 < layers ? "s" + std::to_string(layer + 1) : "bottom";
-        components += ", \"s" + std::to_string(layer) +
-                      R"(": { "type": "service", "threads": 100000, "calls": { ")" + below +
-                      "\": " + retry + R"( }, "operations": { "do": [ { "call": ")" + below +
-                      R"(.do" } ] } })";
+/// Users above a third party that fails. What stands between them comes after it.
+constexpr auto ground = R"json({
+  "version": 1,
+  "run": { "duration": "$duration", "warm_up": "0s", "seed": 1, "replications": 10 },
+  "components": {
+    "public": { "type": "clients", "arrivals": "poisson(100/s)",
+                "calls": { "$first": { "policy": [ "retry($attempts, backoff=none)" ] } },
+                "journeys": { "visit": { "call": "$first.do" } } },
+    "bottom": { "type": "third_party", "latency": "1ms", "error_rate": "$failure%",
+                "quota": "0/s", "operations": { "do": { "quota": "0/s" } } }$layers
+  }
+})json";
+
+constexpr auto layer = R"json(,
+    "$name": { "type": "service", "threads": 100000,
+               "calls": { "$below": { "policy": [ "retry($attempts, backoff=none)" ] } },
+               "operations": { "do": [ { "call": "$below.do" } ] } })json";
+
+/// So many layers of retries, the users' own the first of them.
+Experiment tower(int layers, int attempts, double failure, const char* duration) {
+    const auto name = [&](int number) {
+        return number < layers ? "layer" + std::to_string(number) : "bottom";
+    };
+    std::string between;
+    for (int number = 1; number < layers; ++number) {
+        between += filled(layer, {{"name", name(number)},
+                                  {"below", name(number + 1)},
+                                  {"attempts", std::to_string(attempts)}});
     }
-    const std::string first = layers > 1 ? "s1" : "bottom";
-    return R"({ "version": 1,
-      "run": { "duration": ")" + std::string(duration) +
-           R"(", "warm_up": "0s", "seed": 1, "replications": 10 },
-      "components": {
-        "public": { "type": "clients", "arrivals": "poisson(100/s)",
-                    "calls": { ")" + first + "\": " + retry + R"( },
-                    "journeys": { "visit": { "call": ")" + first + R"(.do" } } },
-        "bottom": { "type": "third_party", "latency": "1ms", "error_rate": ")" +
-           std::to_string(100 * failure) + R"(%", "quota": "0/s",
-                    "operations": { "do": { "quota": "0/s" } } })" + components + "} }";
+    return Experiment(ground, {{"duration", duration},
+                               {"first", name(1)},
+                               {"attempts", std::to_string(attempts)},
+                               {"failure", std::to_string(100 * failure)},
+                               {"layers", between}});
 }
 
 /// Calls that reached the bottom for each journey, the whole run and its drain counted.
@@ -54,12 +68,11 @@ TEST_CASE("independent failures cost a geometric number of attempts") {
     for (const auto& [failure, attempts] :
          {std::pair{0.1, 3}, std::pair{0.5, 3}, std::pair{0.9, 3}}) {
         CAPTURE(failure);
-        const Experiment run(tower(1, attempts, failure, "200s"));
+        const Experiment run = tower(1, attempts, failure, "200s");
         REQUIRE(run.measures(bottom_calls, 2_percent) == tries(failure, attempts));
-        REQUIRE(run.measures("visit.availability", 6_percent) ==
-                1 - std::pow(failure, attempts));
+        REQUIRE(run.measures("visit.availability", 6_percent) == 1 - std::pow(failure, attempts));
     }
-    const Experiment hopeless(tower(1, 4, 1, "10s"));
+    const Experiment hopeless = tower(1, 4, 1, "10s");
     REQUIRE(hopeless.mean("visit.availability") == 0);
     REQUIRE(hopeless.measures(bottom_calls, 1_percent).estimate.mean == within(0.05, 4));
 }
@@ -69,13 +82,13 @@ TEST_CASE("layers of retries multiply during an outage: attempts to the power of
          {std::tuple{4, 3, 64}, std::tuple{3, 3, 27}, std::tuple{3, 5, 243},
           std::tuple{2, 10, 1024}}) {
         CAPTURE(attempts, layers);
-        const Experiment run(tower(layers, attempts, 1, "4s"));
+        const Experiment run = tower(layers, attempts, 1, "4s");
         const Replication& first = run.runs().front();
         const auto ended = first.journeys.front().ended().total();
         REQUIRE(ended > 100);
         // Efforts under way at the end are counted in part.
         REQUIRE(bottom_calls(first) == within(0.3 * bottom, bottom));
-        const auto exhausted = first.readings.counter("public -> s1", "retry.exhausted")->total;
+        const auto exhausted = first.readings.counter("public -> layer1", "retry.exhausted")->total;
         REQUIRE(exhausted == ended);
     }
 }
@@ -83,7 +96,7 @@ TEST_CASE("layers of retries multiply during an outage: attempts to the power of
 TEST_CASE("nested retries under partial failure are as many tries in a row") {
     for (const double failure : {0.1, 0.5, 0.9}) {
         CAPTURE(failure);
-        const Experiment run(tower(3, 3, failure, "200s"));
+        const Experiment run = tower(3, 3, failure, "200s");
         REQUIRE(run.measures(bottom_calls, 3_percent) == tries(failure, 27));
         if (failure < 0.6) {
             REQUIRE(run.mean("visit.availability") == within(1e-6, 1));
@@ -94,17 +107,17 @@ TEST_CASE("nested retries under partial failure are as many tries in a row") {
 }
 
 TEST_CASE("a budget of a tenth bounds the amplification of an outage to 1.1") {
-    constexpr auto outage = R"({
+    constexpr auto outage = R"json({
       "version": 1,
       "run": { "duration": "120s", "warm_up": "20s", "seed": 1, "replications": 4 },
       "components": {
-        "public": { "type": "clients", "arrivals": "poisson(200/s)",
+        "public": { "type": "clients", "arrivals": "poisson(200/s)", "per": "device_pool",
                     "calls": { "bank": { "policy": [ "retry(3, backoff=none$budget)" ] } },
                     "journeys": { "visit": { "call": "bank.pay" } } },
         "bank": { "type": "third_party", "latency": "1ms", "error_rate": "100%",
                   "quota": "0/s", "operations": { "pay": { "quota": "0/s" } } }
       }
-    })";
+    })json";
     const auto amplification = ratio("public -> bank.retry.attempts", "public -> bank.retry.calls");
     const Experiment without(outage, {{"budget", ""}});
     REQUIRE(without.measures(amplification, 5_percent).estimate.mean == within(0.01, 3.0));
@@ -113,7 +126,7 @@ TEST_CASE("a budget of a tenth bounds the amplification of an outage to 1.1") {
 }
 
 TEST_CASE("a hedge at the 95th percentile of an exponential has the tail of two") {
-    const Experiment hedged(R"({
+    const Experiment hedged(R"json({
       "version": 1,
       "run": { "duration": "820s", "warm_up": "20s", "seed": 5, "replications": 10 },
       "components": {
@@ -123,7 +136,7 @@ TEST_CASE("a hedge at the 95th percentile of an exponential has the tail of two"
         "node": { "type": "service", "threads": 100000,
                   "operations": { "get": [ { "wait": "exp(1s)" } ] } }
       }
-    })");
+    })json");
     // Beyond the delay d the faster of two is awaited: P(T > d + t) = 0.05 e^(-2t).
     const double delay = -std::log(0.05);
     REQUIRE(hedged.measures("visit.latency_mean", 2_percent) == 0.95 + 0.05 / 2);

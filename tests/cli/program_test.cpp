@@ -1,0 +1,198 @@
+// Runs the program as a user does: what it prints where, and its exit codes.
+
+#include "tests/catch.hpp"
+
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <string>
+
+namespace {
+
+std::string program() {
+    const char* path = std::getenv("PRODSIM_PROGRAM");
+    return path == nullptr ? "build/dev/prodsim" : path;
+}
+
+struct Ended {
+    int code;
+    std::string out;
+};
+
+/// Runs a line of the shell in which $P is the program.
+Ended shell(const std::string& line) {
+    const std::string command = "P='" + program() + "'; " + line;
+    std::FILE* pipe = popen(command.c_str(), "r");
+    REQUIRE(pipe != nullptr);
+    Ended ended{0, {}};
+    std::array<char, 4096> buffer{};
+    for (std::size_t n = 1; n > 0;) {
+        n = std::fread(buffer.data(), 1, buffer.size(), pipe);
+        ended.out.append(buffer.data(), n);
+    }
+    const int status = pclose(pipe);
+    ended.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return ended;
+}
+
+std::string file_text(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Clockwork of one request every 10 ms, which every limit above 5 ms suits.
+std::string scenario(const std::string& limit, const std::string& arrivals = "paced(100/s)") {
+    return R"json({"version": 1, "run": {"duration": "3s", "warm_up": "1s", "replications": 2},
+        "components": {
+          "users": {"type": "clients", "arrivals": ")json" +
+           arrivals + R"json(",
+                    "journeys": {"tick": {"call": "clock.tick"}}},
+          "clock": {"type": "service", "cores": 1, "threads": 1,
+                    "operations": {"tick": {"steps": [{"cpu": "5ms"}]}}}},
+        "requirements": {"tick.latency_p50": "<= )json" +
+           limit + R"json("}})json";
+}
+
+/// Runs it with the scenario on standard input.
+Ended run(const std::string& text, const std::string& options, const std::string& more = "") {
+    return shell("printf '%s' '" + text + "' | $P run - --quiet " + options + " 2>&1 " + more);
+}
+
+TEST_CASE("a run whose requirements hold exits with 0 and prints its verdict on stdout") {
+    const Ended ended = run(scenario("6ms"), "");
+    REQUIRE(ended.code == 0);
+    REQUIRE_THAT(ended.out, ContainsSubstring("✓ tick.latency_p50"));
+    REQUIRE_THAT(ended.out, ContainsSubstring("prodsim run - --seed 1 --replications 2"));
+}
+
+TEST_CASE("a requirement that fails exits with 1, unless only expectations count") {
+    REQUIRE(run(scenario("4ms"), "").code == 1);
+    REQUIRE(run(scenario("4ms"), "--only-expectations").code == 0);
+}
+
+TEST_CASE("an interval that spans its limit exits with 4") {
+    // Whatever the mean is, as a limit it stands in the middle of its interval.
+    const Ended first = run(scenario("1s", "poisson(100/s)"), "--format json");
+    std::smatch match;
+    REQUIRE(
+        std::regex_search(first.out, match, std::regex(R"("measured": \{ "value": ([-+.e0-9]+))")));
+    REQUIRE(run(scenario(match[1].str() + "s", "poisson(100/s)"), "").code == 4);
+}
+
+TEST_CASE("options change the scenario and the command that reproduces it says so") {
+    const Ended ended = run(scenario("6ms"), "--seed 9 --duration 2s --set about=\"a b\"");
+    REQUIRE(ended.code == 0);
+    REQUIRE_THAT(ended.out, ContainsSubstring("2 replications of 2 s"));
+    REQUIRE_THAT(ended.out, ContainsSubstring("--seed 9 --replications 2 --duration 2s "
+                                              "--set 'about=a b'"));
+}
+
+TEST_CASE("a wrong command line exits with 2 and says what was meant") {
+    Ended ended = shell("$P rnu x.json 2>&1");
+    REQUIRE(ended.code == 2);
+    REQUIRE(ended.out == "error: there is no command \"rnu\"\nhelp: did you mean \"run\"?\n");
+
+    ended = shell("$P run x.json --replicatons 3 2>&1");
+    REQUIRE(ended.code == 2);
+    REQUIRE(ended.out ==
+            "error: \"prodsim run\" has no option \"--replicatons\"\n"
+            "help: did you mean \"--replications\"?\n");
+
+    ended = shell("$P run x.json --format jsno 2>&1");
+    REQUIRE(ended.code == 2);
+    REQUIRE_THAT(ended.out, ContainsSubstring("did you mean \"json\"?"));
+
+    REQUIRE(shell("$P 2>&1").code == 2);
+    REQUIRE(shell("$P run 2>&1").code == 2);
+    REQUIRE(shell("$P run x.json --threads 0 2>&1").code == 2);
+    REQUIRE(shell("$P run x.json --seed many 2>&1").code == 2);
+}
+
+TEST_CASE("a wrong scenario exits with 2 and shows the place") {
+    Ended ended = shell("$P validate nowhere.json 2>&1");
+    REQUIRE(ended.code == 2);
+    REQUIRE_THAT(ended.out, ContainsSubstring("cannot read \"nowhere.json\""));
+
+    ended = run(scenario("6ms"), "--set components.clock.threds=3");
+    REQUIRE(ended.code == 2);
+    REQUIRE_THAT(ended.out, ContainsSubstring("did you mean \"threads\"?"));
+    REQUIRE_THAT(ended.out, ContainsSubstring("-->"));
+
+    REQUIRE(run(scenario("6ms"), "--duration soon").code == 2);
+    REQUIRE(run(scenario("6 parsecs"), "").code == 2);
+}
+
+TEST_CASE("what cannot be written exits with 3") {
+    REQUIRE(run(scenario("6ms"), "--out /dev/null/x").code == 3);
+    REQUIRE(shell("$P schema 2>&1 >/dev/full").code == 3);
+}
+
+TEST_CASE("a reader who goes away is no error") {
+    const Ended ended =
+        shell("((trap '' PIPE; $P schema 2>&3; echo code $? >&3) | head -c 0) 3>&1");
+    REQUIRE(ended.out == "code 0\n");
+}
+
+TEST_CASE("an interrupted run prints what it has and exits with 130") {
+    const std::string text = scenario("6ms");
+    const Ended ended = shell("printf '%s' '" + text +
+                              "' | timeout --preserve-status -s INT 1 $P run - --quiet "
+                              "--duration 8000h");
+    REQUIRE(ended.code == 130);
+    REQUIRE_THAT(ended.out, ContainsSubstring("✗ INTERRUPTED"));
+}
+
+TEST_CASE("the folder gets the report in three formats") {
+    const Ended folder = shell("mktemp -d");
+    const std::string path = folder.out.substr(0, folder.out.size() - 1) + "/new";
+    const Ended ended = run(scenario("6ms"), "--out " + path);
+    REQUIRE(ended.code == 0);
+    REQUIRE(file_text(path + "/report.txt") == ended.out);
+    REQUIRE_THAT(file_text(path + "/report.md"), ContainsSubstring("## Requirements"));
+    REQUIRE_THAT(file_text(path + "/report.json"), ContainsSubstring("\"report_version\": 1"));
+    REQUIRE(shell("ls -A " + path).out == "report.json\nreport.md\nreport.txt\n");
+    shell("rm -r " + path);
+}
+
+TEST_CASE("the number of threads changes no byte") {
+    const Ended one = run(scenario("6ms"), "--threads 1 --format json");
+    const Ended four = run(scenario("6ms"), "--threads 4 --format json");
+    REQUIRE(one.code == 0);
+    REQUIRE(one.out == four.out);
+}
+
+TEST_CASE("explain knows the words of scenarios and guesses at others") {
+    REQUIRE(shell("$P explain service").code == 0);
+    const Ended ended = shell("$P explain servce 2>&1");
+    REQUIRE(ended.code == 2);
+    REQUIRE_THAT(ended.out, ContainsSubstring("did you mean \"service\"?"));
+}
+
+// If one of these fails, the language has changed: run the command and commit what it writes.
+
+TEST_CASE("docs/components.md is what prodsim components prints") {
+    REQUIRE(shell("$P components").out == file_text("docs/components.md"));
+}
+
+TEST_CASE("docs/scenario.schema.json is what prodsim schema prints") {
+    REQUIRE(shell("$P schema").out == file_text("docs/scenario.schema.json"));
+}
+
+TEST_CASE("docs/cli.md shows what prodsim --help-all prints") {
+    REQUIRE("# The command line\n\n```\n" + shell("$P --help-all").out + "```\n" ==
+            file_text("docs/cli.md"));
+}
+
+TEST_CASE("the version is the version of the project") {
+    const std::string cmake = file_text("CMakeLists.txt");
+    std::smatch match;
+    REQUIRE(std::regex_search(cmake, match, std::regex(R"(project\(prodsim VERSION ([0-9.]+))")));
+    REQUIRE_THAT(shell("$P version").out, ContainsSubstring("prodsim " + match[1].str() + ","));
+}
+
+}  // namespace
