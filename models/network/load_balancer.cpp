@@ -88,9 +88,20 @@ public:
         }
     }
 
+    static constexpr int longest_row = 16;
+
     std::optional<std::uint16_t> operation(std::string_view wanted) const override {
-        const auto* callee = dynamic_cast<Callee*>(world_.find(parameters_.target.name));
-        return callee == nullptr ? std::nullopt : callee->operation(wanted);
+        // Balancers may stand in a row; in a circle they lead nowhere.
+        const Component* target = world_.find(parameters_.target.name);
+        for (int hops = 0; hops < longest_row; ++hops) {
+            const auto* next = dynamic_cast<const LoadBalancer*>(target);
+            if (next == nullptr) {
+                const auto* callee = dynamic_cast<const Callee*>(target);
+                return callee == nullptr ? std::nullopt : callee->operation(wanted);
+            }
+            target = world_.find(next->parameters_.target.name);
+        }
+        return std::nullopt;
     }
 
     void start() override {

@@ -535,7 +535,7 @@ TEST_CASE("another attempt touches the same pages and finds others of them in th
     stage.client().call(request);
     stage.run(1s);
     const std::uint64_t first = stage.count("io.arrivals");
-    request.set_attempt(2);
+    request.set_attempt(1, 2);
     stage.client().call(request);
     stage.run(2s);
     REQUIRE(stage.count("io.arrivals") == 2 * first);
@@ -749,7 +749,7 @@ TEST_CASE("every attempt asks for the same object") {
     Stage stage(R"({"type": "cache", "keys": 1000000, "cpu": 0})");
     Request request = stage.request("get", 9);
     stage.client().call(request);
-    request.set_attempt(2);
+    request.set_attempt(1, 2);
     stage.client().call(request);
     REQUIRE(stage.count("hits") == 1);
 }

@@ -12,7 +12,7 @@ using namespace prodsim;
 
 namespace {
 
-constexpr const char* order = R"({
+constexpr const char* order = R"json({
   "run": { "duration": "10s", "warm_up": "0s", "replications": 1 },
   "components": {
     "early":    { "type": "clients", "arrivals": "paced(1/s)", "journeys": { "hold": { "call": "stock.hold" } } },
@@ -27,7 +27,7 @@ constexpr const char* order = R"({
       "operations": { "place": { "steps": [ { "call": "orders-pg.write" } ] } },
       "calls": { "orders-pg": { "policy": [ "pool(size=1)" ] } } },
     "orders-pg": { "type": "sql_database", "cores": 1, "operations": { "write": { "cpu": "990ms" } } }
-  } })";
+  } })json";
 
 /// The world of the page, stopped wherever a row wants to look.
 class Story {
