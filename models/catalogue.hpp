@@ -1,10 +1,10 @@
 #pragma once
 
+#include "sim/world/catalogue.hpp"
+
 #include <functional>
 #include <map>
 #include <string>
-
-#include "sim/world/catalogue.hpp"
 
 namespace prodsim {
 

@@ -27,17 +27,17 @@
 // they are asked for or evicted; calls inside count as connections, idle connections do not; while
 // an instance hangs, origins that reply are heard when it goes on.
 
+#include "sim/core/elementary.hpp"
+#include "sim/world/callees.hpp"
+#include "sim/world/demand.hpp"
+#include "sim/world/station.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cassert>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "sim/core/elementary.hpp"
-#include "sim/world/callees.hpp"
-#include "sim/world/demand.hpp"
-#include "sim/world/station.hpp"
 
 namespace prodsim {
 namespace {
@@ -53,7 +53,9 @@ struct ZipfPopularity {
 
     void describe(Fields& fields) {
         fields("exponent", exponent, "The object of rank k is asked for in proportion to 1/k^s.",
-               {.minimum = 0, .maximum = 10, .position = 1,
+               {.minimum = 0,
+                .maximum = 10,
+                .position = 1,
                 .source = "assumed; Breslau et al. 1999 measured 0.64 to 0.83 for web pages"});
     }
 };
@@ -181,8 +183,8 @@ private:
     }
 
     void grow() {
-        const std::vector<Place> before = std::exchange(
-            places_, std::vector<Place>(2 * places_.size()));
+        const std::vector<Place> before =
+            std::exchange(places_, std::vector<Place>(2 * places_.size()));
         for (const Place& place : before) {
             if (place.word != absent) put(place.key, place.word);
         }
@@ -551,8 +553,7 @@ private:
               connections_(world_.engine, meters_.connections,
                            {.servers = parameters_.connections, .line = 0}, {}, {}),
               cpu_(world_.engine, meters_.cpu, parameters_.cores,
-                   static_cast<std::int64_t>(parameters_.cores),
-                   action<&Shard::computed>(*this)),
+                   static_cast<std::int64_t>(parameters_.cores), action<&Shard::computed>(*this)),
               contents_(static_cast<std::uint64_t>(parameters_.capacity.value_or(4000000000)),
                         parameters_.eviction,
                         world_.stream(cache.name() + "/eviction#" + std::to_string(number))),
@@ -565,8 +566,7 @@ private:
         void keep(std::uint64_t key, Time expires) {
             const auto before = static_cast<std::int64_t>(contents_.size());
             if (contents_.keep(key, expires)) meters_.evicted.add();
-            meters_.entries.add(static_cast<std::int64_t>(contents_.size()) - before,
-                                world_.now());
+            meters_.entries.add(static_cast<std::int64_t>(contents_.size()) - before, world_.now());
         }
 
         void clear() {
@@ -624,9 +624,15 @@ private:
         void carry_out(Job& job) {
             if (job.call->has(Trait::orphan)) meters_.wasted.add();
             switch (job.call->operation) {
-                case get: look_up(job); return;
-                case set: put(job); return;
-                default: take_out(job); return;
+                case get:
+                    look_up(job);
+                    return;
+                case set:
+                    put(job);
+                    return;
+                default:
+                    take_out(job);
+                    return;
             }
         }
 
@@ -914,8 +920,8 @@ private:
 }  // namespace
 
 void add_cache(Catalogue& catalogue) {
-    Family& popularity = catalogue.families.declare(
-        std::string(PopularityFamily::name), "How often each of many objects is asked for.");
+    Family& popularity = catalogue.families.declare(std::string(PopularityFamily::name),
+                                                    "How often each of many objects is asked for.");
     popularity.add<ZipfPopularity>("zipf", "Few objects are popular, most are not.");
     popularity.add<UniformPopularity>("uniform", "All objects equally often.");
     popularity.add<WeightedPopularity>("weights", "As given, object by object.");

@@ -18,15 +18,15 @@
 // storage, which grants its limit evenly, without bursts; while the database hangs, reads and
 // flushes that have begun finish, and what follows waits.
 
-#include <algorithm>
-#include <array>
-#include <utility>
-#include <vector>
-
 #include "sim/core/elementary.hpp"
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
 #include "sim/world/station.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
 
 namespace prodsim {
 namespace {
@@ -165,8 +165,8 @@ private:
               cpu_ns(meters.counter(owner, "cpu.work", "Processor time asked for, in ns.")),
               wasted(meters.counter(owner, "wasted",
                                     "Statements finished although their caller had gone.")),
-              wasted_cpu_ns(meters.counter(
-                  owner, "cpu.wasted", "Processor time for callers that had gone, in ns.")) {}
+              wasted_cpu_ns(meters.counter(owner, "cpu.wasted",
+                                           "Processor time for callers that had gone, in ns.")) {}
 
         StationMeters sessions;
         CpuMeters cpu;
@@ -194,7 +194,7 @@ private:
         std::uint32_t misses = 0;     // reads still to be begun
         std::uint32_t under_way = 0;  // reads begun
         Read* reads = nullptr;
-        Time asked{};                 // to commit
+        Time asked{};  // to commit
         Timer standby;
         Statement* next_commit = nullptr;
         Statement* before = nullptr;
@@ -497,12 +497,12 @@ private:
         Pool<Read> page_reads_;
         Statement* first_ = nullptr;
         Statement* last_ = nullptr;
-        Time next_read_{};    // the storage begins none earlier: its limit on reads a second
-        Group arriving_;      // will be in the next flush
+        Time next_read_{};  // the storage begins none earlier: its limit on reads a second
+        Group arriving_;    // will be in the next flush
         Group flushing_;
-        Timer flush_;         // set while one is under way
-        bool flush_stalled_ = false;         // it ended, but the database hangs
-        std::vector<Statement*> stalled_;    // could go on, but the database hangs
+        Timer flush_;                      // set while one is under way
+        bool flush_stalled_ = false;       // it ended, but the database hangs
+        std::vector<Statement*> stalled_;  // could go on, but the database hangs
     };
 
     std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {

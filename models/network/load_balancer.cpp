@@ -11,14 +11,14 @@
 // in the node; a node does not run out of processor, only of connections; health checks are a
 // controller of their own.
 
+#include "sim/world/callees.hpp"
+#include "sim/world/demand.hpp"
+#include "sim/world/station.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
 #include <vector>
-
-#include "sim/world/callees.hpp"
-#include "sim/world/demand.hpp"
-#include "sim/world/station.hpp"
 
 namespace prodsim {
 namespace {

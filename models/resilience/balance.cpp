@@ -6,15 +6,15 @@
 // Simplification: the membership view follows the fleet without delay (discovery that lags is a
 // controller of its own).
 
+#include "sim/core/pool.hpp"
+#include "sim/world/chain.hpp"
+
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <memory>
 #include <span>
 #include <vector>
-
-#include "sim/core/pool.hpp"
-#include "sim/world/chain.hpp"
 
 namespace prodsim {
 namespace {
@@ -34,8 +34,9 @@ std::span<const Word> words(Algorithm) {
         Word{"round_robin", Algorithm::round_robin,
              "Each in turn; every balancer starts at a random one."},
         Word{"weighted", Algorithm::weighted, "At random, in proportion to `weights`."},
-        Word{"least_request", Algorithm::least_request,
-             "The endpoint with the fewest of this balancer's own calls under way; ties at random."},
+        Word{
+            "least_request", Algorithm::least_request,
+            "The endpoint with the fewest of this balancer's own calls under way; ties at random."},
         Word{"power_of_choices", Algorithm::power_of_choices,
              "The least loaded of `choices` endpoints drawn at random; ties at random."},
         Word{"join_idle_queue", Algorithm::join_idle_queue,
@@ -117,9 +118,7 @@ private:
         Endpoint* endpoint;
     };
 
-    bool watches_load() const {
-        return parameters_.algorithm >= Algorithm::least_request;
-    }
+    bool watches_load() const { return parameters_.algorithm >= Algorithm::least_request; }
 
     // Who only needs an endpoint hands the call over; who watches loads must hear the reply.
     void forward(Call& call, Endpoint& endpoint) {
@@ -138,12 +137,18 @@ private:
 
     std::size_t pick(const Call& call) {
         switch (parameters_.algorithm) {
-            case Algorithm::random: break;
-            case Algorithm::round_robin: return turn_ = (turn_ + 1) % members_.size();
-            case Algorithm::weighted: return pick_weighted(call);
-            case Algorithm::least_request: return pick_least(call);
-            case Algorithm::power_of_choices: return pick_of_several(call);
-            case Algorithm::join_idle_queue: return pick_idle(call);
+            case Algorithm::random:
+                break;
+            case Algorithm::round_robin:
+                return turn_ = (turn_ + 1) % members_.size();
+            case Algorithm::weighted:
+                return pick_weighted(call);
+            case Algorithm::least_request:
+                return pick_least(call);
+            case Algorithm::power_of_choices:
+                return pick_of_several(call);
+            case Algorithm::join_idle_queue:
+                return pick_idle(call);
         }
         return stream_.draws(call.demand_key()).below(members_.size());
     }

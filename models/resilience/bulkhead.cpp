@@ -46,9 +46,14 @@ public:
         permit.call = &call;
         call.callee_note = reinterpret_cast<std::uint64_t>(&permit);
         switch (station_.enter(permit)) {
-            case Station::Entry::served: forward(permit); return;
-            case Station::Entry::waits: return;
-            case Station::Entry::refused: turn_away(permit, full_); return;
+            case Station::Entry::served:
+                forward(permit);
+                return;
+            case Station::Entry::waits:
+                return;
+            case Station::Entry::refused:
+                turn_away(permit, full_);
+                return;
         }
     }
 

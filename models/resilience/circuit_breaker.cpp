@@ -213,9 +213,12 @@ private:
 
     static Buckets window_of(const Parameters& parameters) {
         switch (parameters.window) {
-            case Window::calls: return {parameters.calls, Duration{0}};
-            case Window::time: return {parameters.duration / parameters.bucket, parameters.bucket};
-            case Window::consecutive: break;
+            case Window::calls:
+                return {parameters.calls, Duration{0}};
+            case Window::time:
+                return {parameters.duration / parameters.bucket, parameters.bucket};
+            case Window::consecutive:
+                break;
         }
         return {1, Duration{0}};
     }

@@ -84,9 +84,14 @@ public:
         loan.call = &call;
         call.callee_note = reinterpret_cast<std::uint64_t>(&loan);
         switch (station_.enter(loan)) {
-            case Station::Entry::served: lend(loan); return;
-            case Station::Entry::waits: return;
-            case Station::Entry::refused: turn_away(loan, full_); return;
+            case Station::Entry::served:
+                lend(loan);
+                return;
+            case Station::Entry::waits:
+                return;
+            case Station::Entry::refused:
+                turn_away(loan, full_);
+                return;
         }
     }
 
@@ -175,9 +180,12 @@ private:
             case Outcome::no_endpoint:
             case Outcome::refused:
             case Outcome::reset:
-            case Outcome::unreachable: return true;
-            case Outcome::timeout: return parameters_.streams == 1;
-            default: return false;
+            case Outcome::unreachable:
+                return true;
+            case Outcome::timeout:
+                return parameters_.streams == 1;
+            default:
+                return false;
         }
     }
 

@@ -213,7 +213,8 @@ private:
     static Limiter limiter_of(const Parameters& parameters) {
         const ExactRate rate(parameters.rate);
         switch (parameters.algorithm) {
-            case Algorithm::token_bucket: break;
+            case Algorithm::token_bucket:
+                break;
             case Algorithm::fixed_window:
                 return FixedWindow(rate.calls_in(parameters.window), parameters.window);
             case Algorithm::sliding_log:

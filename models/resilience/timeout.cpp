@@ -2,10 +2,10 @@
 // included; then it says *timed out* upwards and tells its callee that nobody waits. Whether the
 // callee stops is the callee's affair: abandoning is not cancelling.
 
-#include <utility>
-
 #include "sim/core/pool.hpp"
 #include "sim/world/chain.hpp"
+
+#include <utility>
 
 namespace prodsim {
 namespace {

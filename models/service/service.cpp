@@ -12,12 +12,12 @@
 // run out; work done for a caller whose own caller has gone counts as wasted only if that was known
 // when the call was made.
 
-#include <array>
-#include <utility>
-
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
 #include "sim/world/station.hpp"
+
+#include <array>
+#include <utility>
 
 namespace prodsim {
 namespace {
@@ -72,7 +72,8 @@ public:
         Named<CallParameters> calls;
 
         void describe(Fields& fields) {
-            fields("instances", instances, "How many copies run.", {.minimum = 0, .maximum = 60000});
+            fields("instances", instances, "How many copies run.",
+                   {.minimum = 0, .maximum = 60000});
             fields("zones", zones, "The zones they are spread over in turn; all zones if empty.");
             fields("cores", cores, "Processor cores of one instance.", {.above = 0});
             fields("concurrency", concurrency, "What a call holds while it is served.");
@@ -86,8 +87,9 @@ public:
             fields("queue_timeout", queue_timeout, "The longest wait for a thread; 0 is no limit.");
             fields("discipline", discipline, "Who of those who wait is served next.");
             fields("cancellation", cancellation, "What happens to a call whose caller gave up.");
-            fields("least_budget", least_budget,
-                   "Drops a waiting call when it is served with less than this left to its deadline.");
+            fields(
+                "least_budget", least_budget,
+                "Drops a waiting call when it is served with less than this left to its deadline.");
             fields("operations", operations, "What it can be asked to do.", {.required = true});
             fields("calls", calls, "The policies around its calls, by callee.");
         }
@@ -118,9 +120,9 @@ public:
 
     Workload workload() const override {
         const bool threads = parameters_.concurrency == Concurrency::threads;
-        Workload work{.instances = parameters_.instances,
-                      .inside = threads ? parameters_.threads + parameters_.queue
-                                        : parameters_.connections};
+        Workload work{
+            .instances = parameters_.instances,
+            .inside = threads ? parameters_.threads + parameters_.queue : parameters_.connections};
         for (const auto& item : parameters_.operations) {
             work.operations.push_back({item.name, demand_of(item.value.steps)});
         }
@@ -138,10 +140,10 @@ private:
               failed(meters.counter(owner, "failed", "Calls whose operation failed.")),
               late(meters.counter(owner, "late", "Dropped: too little left to their deadline.")),
               cpu_ns(meters.counter(owner, "cpu.work", "Processor time asked for, in ns.")),
-              wasted(meters.counter(owner, "wasted",
-                                    "Calls served although their caller had gone.")),
-              wasted_cpu_ns(meters.counter(
-                  owner, "cpu.wasted", "Processor time for callers that had gone, in ns.")) {}
+              wasted(
+                  meters.counter(owner, "wasted", "Calls served although their caller had gone.")),
+              wasted_cpu_ns(meters.counter(owner, "cpu.wasted",
+                                           "Processor time for callers that had gone, in ns.")) {}
 
         StationMeters admission;
         CpuMeters cpu;
@@ -203,8 +205,11 @@ private:
             call.callee_note = reinterpret_cast<std::uint64_t>(&job);
             link(job);
             switch (station_.enter(job)) {
-                case Station::Entry::served: begin(job); return;
-                case Station::Entry::waits: return;
+                case Station::Entry::served:
+                    begin(job);
+                    return;
+                case Station::Entry::waits:
+                    return;
                 case Station::Entry::refused:
                     unlink(job);
                     jobs_.release(job);

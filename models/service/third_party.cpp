@@ -12,13 +12,13 @@
 // bucket, while a provider counts in a distributed and more lenient way; rejections cost nothing
 // and are instant; a second call with the same idempotency key counts as work.
 
-#include <algorithm>
-#include <utility>
-#include <vector>
-
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
 #include "sim/world/station.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace prodsim {
 namespace {
@@ -156,8 +156,8 @@ private:
               served(meters.counter(owner, "served", "Calls that it carried out.")),
               errors(meters.counter(owner, "errors", "Calls that it answered with an error.")),
               limited(meters.counter(owner, "limited", "Calls over a quota.")),
-              unknown(meters.counter(
-                  owner, "unknown", "Calls carried out although their caller had gone.")) {}
+              unknown(meters.counter(owner, "unknown",
+                                     "Calls carried out although their caller had gone.")) {}
 
         StationMeters calls;
         Histogram& latency;
@@ -199,8 +199,7 @@ private:
     private:
         void accept(Call& call) override {
             Bucket& operation = operations_[call.operation];
-            const double wait =
-                std::max(account_.wait(world_.now()), operation.wait(world_.now()));
+            const double wait = std::max(account_.wait(world_.now()), operation.wait(world_.now()));
             if (wait > 0) {
                 meters_.limited.add();
                 world_.calls.reply(call, {Outcome::rejected_rate, over_quota_, in_us(wait)});
@@ -222,8 +221,7 @@ private:
 
         Duration latency(const Call& call) const {
             const Operation& operation = parameters_.operations[call.operation].value;
-            const Law<Duration>& law =
-                operation.latency ? *operation.latency : parameters_.latency;
+            const Law<Duration>& law = operation.latency ? *operation.latency : parameters_.latency;
             Draws draws = latencies_.draws(call.demand_key());
             return from_seconds(law.distribution().sample(draws) * condition().slow);
         }

@@ -9,13 +9,13 @@
 // Simplifications: users do not abandon slow pages or click again (journeys say what they do by
 // their steps); processor time of a client is not contended.
 
-#include <array>
-#include <utility>
-
 #include "sim/core/pool.hpp"
 #include "sim/world/arrivals.hpp"
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
+
+#include <array>
+#include <utility>
 
 namespace prodsim {
 namespace {
@@ -85,8 +85,7 @@ public:
             fields.rule((users > 0) != !arrivals.empty(), "arrivals",
                         "either \"arrivals\" or \"users\" must be given, not both",
                         "write \"arrivals\": \"poisson(100/s)\" for the public");
-            fields.rule(per != Per::user || users > 0, "per",
-                        "\"user\" needs a closed population",
+            fields.rule(per != Per::user || users > 0, "per", "\"user\" needs a closed population",
                         "give \"users\", or write \"per\": \"device_pool\"");
         }
     };
@@ -105,10 +104,11 @@ public:
         for (const auto& call : parameters_.calls) {
             for (const auto& policy : call.value.policy) {
                 if (world_.catalogue.kind_of(policy.chosen()) != PolicyKind::stateful) continue;
-                return {"the policy \"" + policy.word() + "\" towards \"" + call.name +
-                            "\" learns from earlier calls, and these users are new every time",
-                        "write \"per\": \"device_pool\" with \"devices\", or \"per\": \"user\" for a "
-                        "closed population"};
+                return {
+                    "the policy \"" + policy.word() + "\" towards \"" + call.name +
+                        "\" learns from earlier calls, and these users are new every time",
+                    "write \"per\": \"device_pool\" with \"devices\", or \"per\": \"user\" for a "
+                    "closed population"};
             }
         }
         return {};
@@ -131,7 +131,8 @@ public:
         if (parameters_.per == Per::user) devices = parameters_.users;
         for (std::int64_t i = 0; i < devices; ++i) {
             const auto number = static_cast<std::uint64_t>(i);
-            devices_.push_back(std::make_unique<Device>(*this, number, zones[number % zones.size()]));
+            devices_.push_back(
+                std::make_unique<Device>(*this, number, zones[number % zones.size()]));
         }
         if (parameters_.users > 0) {
             for (std::int64_t user = 0; user < parameters_.users; ++user) {
@@ -139,8 +140,7 @@ public:
             }
         } else {
             arrivals_.emplace(world_.engine, parameters_.arrivals, parameters_.shape,
-                              world_.stream(name() + "/arrivals"),
-                              action<&Clients::arrive>(*this));
+                              world_.stream(name() + "/arrivals"), action<&Clients::arrive>(*this));
             arrivals_->start();
         }
     }
@@ -182,8 +182,8 @@ private:
         Strand main;
         Time started{};
         Kind* kind = nullptr;
-        std::uint64_t user;        // of a closed population
-        std::uint64_t turns = 0;   // journeys this user has made
+        std::uint64_t user;       // of a closed population
+        std::uint64_t turns = 0;  // journeys this user has made
     };
 
     /// Who makes the calls: a place on the map, and the memory of its policies.
@@ -198,8 +198,8 @@ private:
 
     private:
         void compute(Strand& strand, Duration demand) override {
-            strand.pause = clients_.world_.engine.after(
-                demand, action<&Device::computed>(*this, strand));
+            strand.pause =
+                clients_.world_.engine.after(demand, action<&Device::computed>(*this, strand));
         }
         void computed(Strand& strand) {
             strand.pause = {};
@@ -236,8 +236,7 @@ private:
 
     Kind& choose(std::uint64_t subject) {
         if (journeys_.size() == 1) return journeys_.front();
-        const double point =
-            choices_.draws(subject).uniform() * journeys_.back().cumulative_weight;
+        const double point = choices_.draws(subject).uniform() * journeys_.back().cumulative_weight;
         std::size_t chosen = 0;
         while (chosen + 1 < journeys_.size() && point >= journeys_[chosen].cumulative_weight) {
             ++chosen;

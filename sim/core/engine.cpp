@@ -28,8 +28,7 @@ bool Engine::run_some(Time until, std::size_t most) {
 }
 
 void Engine::run_until(Time until) {
-    while (run_some(until, ~std::size_t{0})) {
-    }
+    while (run_some(until, ~std::size_t{0})) {}
 }
 
 void Engine::grow() {
@@ -42,9 +41,8 @@ void Engine::grow() {
 }
 
 void Engine::sweep() {
-    list_.sweep([this](const EventKey& key) {
-        return entries_[key.slot].generation == key.generation;
-    });
+    list_.sweep(
+        [this](const EventKey& key) { return entries_[key.slot].generation == key.generation; });
     stale_ = 0;
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "sim/core/action.hpp"
+#include "sim/core/event_list.hpp"
+#include "sim/core/time.hpp"
+
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-
-#include "sim/core/action.hpp"
-#include "sim/core/event_list.hpp"
-#include "sim/core/time.hpp"
 
 namespace prodsim {
 

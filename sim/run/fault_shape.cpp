@@ -1,9 +1,9 @@
 #include "sim/run/fault_shape.hpp"
 
-#include <algorithm>
-
 #include "sim/core/distribution.hpp"
 #include "sim/run/scenario.hpp"
+
+#include <algorithm>
 
 namespace prodsim {
 

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <optional>
-#include <vector>
-
 #include "sim/config/fields.hpp"
 #include "sim/core/random.hpp"
+
+#include <optional>
+#include <vector>
 
 namespace prodsim {
 

@@ -1,9 +1,9 @@
 #include "sim/run/faults.hpp"
 
+#include "sim/world/component.hpp"
+
 #include <algorithm>
 #include <cmath>
-
-#include "sim/world/component.hpp"
 
 namespace prodsim {
 
@@ -47,9 +47,9 @@ Faults::Faults(World& world, const Scenario& scenario, const RunPlan& plan)
         Active& fault = faults_.emplace_back();
         fault.parameters = &list[number];
         fault.number = number;
-        fault.phases = phases_of(list[number].shape, list[number].length,
-                                 plan.duration - list[number].at,
-                                 world.stream("fault/" + std::to_string(number)));
+        fault.phases =
+            phases_of(list[number].shape, list[number].length, plan.duration - list[number].at,
+                      world.stream("fault/" + std::to_string(number)));
         if (fault.touches_network()) watch(fault);
     }
 }
@@ -172,8 +172,8 @@ void Faults::update(PathCondition& path) {
         if (!fault.present || !has(fault.paths, path)) continue;
         const FaultParameters& p = *fault.parameters;
         if (p.partition) {
-            path.cut = std::max(path.cut, p.reject ? PathCondition::Cut::rejects
-                                                   : PathCondition::Cut::drops);
+            path.cut = std::max(path.cut,
+                                p.reject ? PathCondition::Cut::rejects : PathCondition::Cut::drops);
         }
         path.extra_latency += from_seconds(in_seconds(p.latency) * fault.strength);
         path.loss = 1 - (1 - path.loss) * (1 - p.loss.value * fault.strength);

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "sim/run/fault_shape.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 #include "sim/world/world.hpp"
+
+#include <cstdint>
+#include <vector>
 
 namespace prodsim {
 

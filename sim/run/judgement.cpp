@@ -26,8 +26,8 @@ Span window_of(const Replication& run) {
 
 /// Journeys that succeeded, in steps of one second.
 std::vector<double> good_by_second(const Replication& run) {
-    const auto seconds = static_cast<std::size_t>(
-        std::ceil(in_seconds(run.end - start_of_run) - 1e-9));
+    const auto seconds =
+        static_cast<std::size_t>(std::ceil(in_seconds(run.end - start_of_run) - 1e-9));
     std::vector<double> good(seconds, 0.0);
     for (const Journey& journey : run.journeys) {
         const Series& ends = journey.ends();
@@ -112,9 +112,7 @@ private:
         return good < recovered_share * pair;
     }
 
-    std::size_t last_bucket() const {
-        return good_.size() > bucket_ ? good_.size() - bucket_ : 0;
-    }
+    std::size_t last_bucket() const { return good_.size() > bucket_ ? good_.size() - bucket_ : 0; }
 
     /// The end of the last bucket after the fault in which goodput was down; the fault's end if
     /// there is none. Buckets slide second by second.
@@ -223,9 +221,9 @@ private:
         const auto with = simulate_all(
             scenario_, longer(plans_of(scenario_, FaultSelection::only(number)), until), threads_,
             watch_);
-        const auto without = simulate_all(
-            scenario_, longer(plans_of(scenario_, FaultSelection::none()), until), threads_,
-            watch_);
+        const auto without =
+            simulate_all(scenario_, longer(plans_of(scenario_, FaultSelection::none()), until),
+                         threads_, watch_);
         return compare_all(scenario_.parameters().faults[number], with, without);
     }
 
@@ -292,8 +290,8 @@ private:
             return;
         }
         if (std::any_of(values.begin(), values.end(), [](double v) { return std::isinf(v); })) {
-            const auto never_back = std::count_if(values.begin(), values.end(),
-                                                  [](double v) { return std::isinf(v); });
+            const auto never_back =
+                std::count_if(values.begin(), values.end(), [](double v) { return std::isinf(v); });
             verdict.verdict = Verdict::fail;
             verdict.note = "not recovered in " + std::to_string(never_back) + " of " +
                            std::to_string(values.size()) + " runs";
@@ -301,14 +299,14 @@ private:
         }
         verdict.estimate = estimate_mean(values);
         if (!verdict.estimate.has_interval()) {
-            verdict.verdict = verdict.threshold.holds(values.front()) ? Verdict::pass
-                                                                      : Verdict::fail;
+            verdict.verdict =
+                verdict.threshold.holds(values.front()) ? Verdict::pass : Verdict::fail;
             verdict.note = "one replication: no interval";
             return;
         }
         const bool low = verdict.threshold.holds(verdict.estimate.lower());
         const bool high = verdict.threshold.holds(verdict.estimate.upper());
-        verdict.verdict = low && high ? Verdict::pass
+        verdict.verdict = low && high   ? Verdict::pass
                           : low || high ? Verdict::inconclusive
                                         : Verdict::fail;
     }
@@ -337,6 +335,7 @@ private:
         };
         const auto& runs = expectation.scope == Scope::steady ? steady() : trial_.main;
         for (const Replication& run : runs) {
+            if (run.interrupted) continue;
             const auto measured = value(expectation, metric, run);
             ++verdict.tested;
             if (!measured) continue;
@@ -357,9 +356,9 @@ private:
     static void decide(ExpectationVerdict& verdict, double of_seeds) {
         const auto tested = static_cast<double>(verdict.tested);
         const bool held = static_cast<double>(verdict.held) >= of_seeds * tested - 1e-9;
-        const bool opposite = !verdict.only_with_faults ||
-                              tested - static_cast<double>(verdict.held_without) >=
-                                  of_seeds * tested - 1e-9;
+        const bool opposite =
+            !verdict.only_with_faults ||
+            tested - static_cast<double>(verdict.held_without) >= of_seeds * tested - 1e-9;
         verdict.verdict = held && opposite ? Verdict::pass : Verdict::fail;
     }
 
@@ -427,7 +426,8 @@ private:
         const auto metric = Metric::parse(name);
         if (metric && metric->exists(run_)) return metric->dimension();
         const std::vector<std::string_view> words(names_.begin(), names_.end());
-        problems_.add({place, "there is no metric \"" + name + "\"", suggestion(name, words), path});
+        problems_.add(
+            {place, "there is no metric \"" + name + "\"", suggestion(name, words), path});
         return std::nullopt;
     }
 
@@ -440,18 +440,24 @@ private:
 
 std::string_view name_of(Verdict verdict) {
     switch (verdict) {
-        case Verdict::pass: return "pass";
-        case Verdict::fail: return "fail";
-        case Verdict::inconclusive: break;
+        case Verdict::pass:
+            return "pass";
+        case Verdict::fail:
+            return "fail";
+        case Verdict::inconclusive:
+            break;
     }
     return "inconclusive";
 }
 
 std::string_view name_of(Fate fate) {
     switch (fate) {
-        case Fate::recovered: return "recovered";
-        case Fate::degraded: return "degraded";
-        case Fate::metastable: break;
+        case Fate::recovered:
+            return "recovered";
+        case Fate::degraded:
+            return "degraded";
+        case Fate::metastable:
+            break;
     }
     return "metastable";
 }

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "sim/run/metric.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 #include "sim/stats/estimate.hpp"
+
+#include <string>
+#include <vector>
 
 namespace prodsim {
 
@@ -17,25 +17,25 @@ std::string_view name_of(Verdict verdict);
 /// interval does, and is inconclusive when the interval spans the limit.
 struct RequirementVerdict {
     std::string metric;
-    Scope scope;
+    Scope scope{};
     Threshold threshold;
-    Dimension dimension;
+    Dimension dimension{};
     std::vector<double> values;  // one for each replication that has the metric
-    Estimate estimate;
-    Verdict verdict;
+    Estimate estimate{};
+    Verdict verdict{};
     std::string note;  // why it could not be tested, if it could not
 };
 
 /// A claim of the author, checked in every replication.
 struct ExpectationVerdict {
     std::string metric;
-    std::string claim;    // "at most 70/s from 10min"
+    std::string claim;  // "at most 70/s from 10min"
     std::string because;
-    Dimension dimension;
+    Dimension dimension{};
     std::vector<double> values;
-    std::size_t held = 0;      // in so many replications
-    std::size_t tested = 0;    // of so many
-    Interval share{};          // Wilson, 95 %
+    std::size_t held = 0;    // in so many replications
+    std::size_t tested = 0;  // of so many
+    Interval share{};        // Wilson, 95 %
     bool only_with_faults = false;
     std::size_t held_without = 0;  // replications without faults in which it held as well
     Verdict verdict;
@@ -52,12 +52,12 @@ std::string_view name_of(Fate fate);
 struct FaultVerdict {
     std::string title;
     std::size_t number;
-    std::vector<Fate> fates;             // by replication
-    std::vector<double> recovery_s;      // of those that recovered, from the end of the fault
-    Estimate recovery_time;
-    Estimate lost;                       // journeys that succeeded in the pair and not here
-    bool extended = false;               // the run was too short for the verdict
-    Duration judged_until{};             // how long it was simulated in the end
+    std::vector<Fate> fates;         // by replication
+    std::vector<double> recovery_s;  // of those that recovered, from the end of the fault
+    Estimate recovery_time{};
+    Estimate lost{};          // journeys that succeeded in the pair and not here
+    bool extended = false;    // the run was too short for the verdict
+    Duration judged_until{};  // how long it was simulated in the end
 
     std::size_t count(Fate fate) const;
 };
@@ -86,6 +86,5 @@ Judgement judge(const Scenario& scenario, const Trial& trial, unsigned threads, 
 
 /// What is wrong with the metrics and limits that the scenario names.
 void check_metrics(const Scenario& scenario, Problems& problems);
-
 
 }  // namespace prodsim

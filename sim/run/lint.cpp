@@ -1,13 +1,13 @@
 #include "sim/run/lint.hpp"
 
+#include "sim/config/units.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
-
-#include "sim/config/units.hpp"
 
 namespace prodsim {
 
@@ -63,8 +63,8 @@ public:
                 const double size = policy.find("size")->number();
                 return Pool{size * policy.find("streams")->number(), behind_balancer};
             }
-            behind_balancer |= scenario_.catalogue().kind_of(policy.find("type")->text()) ==
-                               PolicyKind::balancing;
+            behind_balancer |=
+                scenario_.catalogue().kind_of(policy.find("type")->text()) == PolicyKind::balancing;
         }
         return std::nullopt;
     }
@@ -72,11 +72,10 @@ public:
 private:
     const std::vector<Value>& policies(std::size_t from, std::size_t to) const {
         static const std::vector<Value> none;
-        const Value* caller = member(member(&scenario_.effective(), "components"),
-                                     graph_.components[from].name);
+        const Value* caller =
+            member(member(&scenario_.effective(), "components"), graph_.components[from].name);
         const Value* calls = member(caller, "calls");
-        const Value* holder =
-            calls != nullptr ? member(calls, graph_.components[to].name) : caller;
+        const Value* holder = calls != nullptr ? member(calls, graph_.components[to].name) : caller;
         const Value* list = member(holder, "policy");
         return list != nullptr && list->is_array() ? list->items() : none;
     }
@@ -143,12 +142,13 @@ private:
         if (!chains_.insert({from, to}).second) return;
         const std::vector<Duration> limits = policies_.limits(from, to);
         for (std::size_t inner = 1; inner < limits.size(); ++inner) {
-            const Duration outer = *std::min_element(limits.begin(), limits.begin() + to_signed(inner));
+            const Duration outer =
+                *std::min_element(limits.begin(), limits.begin() + to_signed(inner));
             if (limits[inner] < outer) continue;
             add(Severity::warning, "timeout_inversion", {name(from), name(to)},
-                "the timeout of " + to_text(limits[inner]) + " around the calls of " +
-                    name(from) + " to " + name(to) + " never ends one, because a timeout of " +
-                    to_text(outer) + " stands around it");
+                "the timeout of " + to_text(limits[inner]) + " around the calls of " + name(from) +
+                    " to " + name(to) + " never ends one, because a timeout of " + to_text(outer) +
+                    " stands around it");
         }
     }
 
@@ -166,10 +166,9 @@ private:
                     to_text(patience));
         } else if (tries * in_seconds(*limit) > in_seconds(patience)) {
             add(Severity::note, "attempts_too_long", names,
-                to_text(tries) + " attempts of " + to_text(*limit) + " by " +
-                    name(middle) + " at " + name(inner) + " do not fit into the " +
-                    to_text(patience) + " that " + name(outer) + " waits for " +
-                    name(middle));
+                to_text(tries) + " attempts of " + to_text(*limit) + " by " + name(middle) +
+                    " at " + name(inner) + " do not fit into the " + to_text(patience) + " that " +
+                    name(outer) + " waits for " + name(middle));
         }
     }
 
@@ -177,7 +176,7 @@ private:
 
     /// The worst way to an operation: all the attempts along it multiplied.
     struct Worst {
-        double product = 0;  // 0: not reached
+        double product = 0;                                  // 0: not reached
         std::vector<std::pair<std::size_t, double>> layers;  // component, its attempts
         bool tried_again = false;                            // by the last layer of all
     };

@@ -3,10 +3,10 @@
 // Rules about policies that are certain before anything runs: timeouts that cannot do their work,
 // attempts that multiply from layer to layer, pools that promise more connections than there are.
 
-#include <vector>
-
 #include "sim/run/service_graph.hpp"
 #include "sim/run/topology.hpp"
+
+#include <vector>
 
 namespace prodsim {
 

@@ -38,8 +38,8 @@ bool is_statistic(std::string_view which) {
 }
 
 constexpr std::string_view journey_quantities[] = {
-    "offered",      "goodput",      "throughput",  "availability", "degraded",
-    "latency_mean", "latency_p50",  "latency_p90", "latency_p99",  "latency_p99_9",
+    "offered",      "goodput",     "throughput",  "availability", "degraded",
+    "latency_mean", "latency_p50", "latency_p90", "latency_p99",  "latency_p99_9",
 };
 
 bool is_journey_quantity(std::string_view quantity) {

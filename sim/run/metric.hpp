@@ -1,12 +1,12 @@
 #pragma once
 
+#include "sim/config/units.hpp"
+#include "sim/run/simulation.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "sim/config/units.hpp"
-#include "sim/run/simulation.hpp"
 
 namespace prodsim {
 

@@ -1,18 +1,18 @@
 #include "sim/run/scenario.hpp"
 
-#include <fstream>
-#include <iostream>
-#include <iterator>
-#include <set>
-#include <sstream>
-#include <utility>
-
 #include "sim/config/echo.hpp"
 #include "sim/config/edges.hpp"
 #include "sim/config/json_reader.hpp"
 #include "sim/run/judgement.hpp"
 #include "sim/world/chain.hpp"
 #include "sim/world/component.hpp"
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <set>
+#include <sstream>
+#include <utility>
 
 namespace prodsim {
 
@@ -64,8 +64,8 @@ public:
         Value value = read_json(sources_, path, std::move(text), problems_);
         if (value.is_null()) return value;
         if (!value.is_object()) {
-            problems_.add(value.place(), "a scenario is an object, not " +
-                                             std::string(article_and_kind(value)));
+            problems_.add(value.place(),
+                          "a scenario is an object, not " + std::string(article_and_kind(value)));
             return {};
         }
         value.remove("$schema");
@@ -97,9 +97,9 @@ private:
             } else if (depth == deepest_extension) {
                 problems_.add(base_name->place(), "scenarios extend one another in a circle");
             } else {
-                result = merge_patch(file(folder_of(path) + base_name->text(), base_name->place(),
-                                          depth + 1),
-                                     result);
+                result = merge_patch(
+                    file(folder_of(path) + base_name->text(), base_name->place(), depth + 1),
+                    result);
             }
         }
         if (overrides != nullptr) {
@@ -214,8 +214,8 @@ public:
         for (const auto& component : parameters_.components) {
             components_.insert(component.name);
             if (component.name.find('.') != std::string::npos) {
-                problems_.add(component.place, "the name " + quoted(component.name) +
-                                                   " must not contain a dot");
+                problems_.add(component.place,
+                              "the name " + quoted(component.name) + " must not contain a dot");
             }
         }
     }
@@ -266,8 +266,8 @@ private:
         if (callee == nullptr) {
             problems_.add(edge.place, quoted(edge.component) + " cannot be called");
         } else if (!edge.operation.empty() && !callee->operation(edge.operation)) {
-            problems_.add(edge.place, quoted(edge.component) + " has no operation " +
-                                          quoted(edge.operation));
+            problems_.add(edge.place,
+                          quoted(edge.component) + " has no operation " + quoted(edge.operation));
         }
     }
 

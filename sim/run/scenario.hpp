@@ -1,17 +1,17 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "sim/config/fields.hpp"
 #include "sim/config/problem.hpp"
 #include "sim/config/reader.hpp"
 #include "sim/config/value.hpp"
 #include "sim/world/catalogue.hpp"
 #include "sim/world/world.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace prodsim {
 
@@ -168,8 +168,8 @@ public:
 
 private:
     static std::unique_ptr<const Scenario> make(Value value, const std::string& path,
-                                                const Catalogue& catalogue,
-                                                Sources& sources, Problems& problems);
+                                                const Catalogue& catalogue, Sources& sources,
+                                                Problems& problems);
 
     explicit Scenario(const Catalogue& catalogue) : catalogue_(catalogue) {}
 

@@ -1,10 +1,10 @@
 // The words of the scenario language that belong to no component: the run, the places, the network,
 // faults, requirements and expectations.
 
-#include <array>
-
 #include "sim/run/fault_shape.hpp"
 #include "sim/run/scenario.hpp"
+
+#include <array>
 
 namespace prodsim {
 
@@ -142,8 +142,8 @@ void ScenarioParameters::describe(Fields& fields) {
 }
 
 void add_scenario_families(Families& families) {
-    add_fault_shapes(families.declare(std::string(FaultShapeFamily::name),
-                                      "How a fault comes and goes."));
+    add_fault_shapes(
+        families.declare(std::string(FaultShapeFamily::name), "How a fault comes and goes."));
 }
 
 }  // namespace prodsim

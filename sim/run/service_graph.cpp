@@ -1,10 +1,10 @@
 #include "sim/run/service_graph.hpp"
 
+#include "sim/world/component.hpp"
+
 #include <cassert>
 #include <map>
 #include <utility>
-
-#include "sim/world/component.hpp"
 
 namespace prodsim {
 
@@ -47,8 +47,7 @@ private:
         double sum = 0;
         for (const JourneyDemand& journey : source.journeys) sum += journey.weight;
         for (const JourneyDemand& journey : source.journeys) {
-            graph_.journeys.push_back({journey.name, component,
-                                       sum > 0 ? journey.weight / sum : 0,
+            graph_.journeys.push_back({journey.name, component, sum > 0 ? journey.weight / sum : 0,
                                        arcs_of(journey.demand)});
         }
     }

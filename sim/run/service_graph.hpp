@@ -4,13 +4,13 @@
 // themselves, put together. Indices are into `components`, `vertices` and `journeys`, all in the
 // order of the scenario.
 
-#include <cstddef>
-#include <string>
-#include <vector>
-
 #include "sim/config/edges.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/world/demand.hpp"
+
+#include <cstddef>
+#include <string>
+#include <vector>
 
 namespace prodsim {
 

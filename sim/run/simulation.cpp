@@ -1,13 +1,13 @@
 #include "sim/run/simulation.hpp"
 
+#include "sim/run/faults.hpp"
+#include "sim/world/component.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <exception>
 #include <mutex>
 #include <thread>
-
-#include "sim/run/faults.hpp"
-#include "sim/world/component.hpp"
 
 namespace prodsim {
 
@@ -46,14 +46,15 @@ std::string text(Wide number) {
 
 template <class T>
 const T* find(const std::vector<T>& readings, std::string_view owner, std::string_view name) {
-    const auto before = [](const T& reading, const std::pair<std::string_view, std::string_view>& key) {
+    const auto before = [](const T& reading,
+                           const std::pair<std::string_view, std::string_view>& key) {
         return std::pair<std::string_view, std::string_view>(reading.name.owner,
                                                              reading.name.name) < key;
     };
-    const auto found = std::lower_bound(readings.begin(), readings.end(),
-                                        std::pair(owner, name), before);
-    const bool there = found != readings.end() && found->name.owner == owner &&
-                       found->name.name == name;
+    const auto found =
+        std::lower_bound(readings.begin(), readings.end(), std::pair(owner, name), before);
+    const bool there =
+        found != readings.end() && found->name.owner == owner && found->name.name == name;
     return there ? &*found : nullptr;
 }
 
@@ -121,7 +122,8 @@ private:
         result.live = calls.live();
         result.events = world_->engine.events();
         result.fingerprint = world_->engine.fingerprint();
-        for (const Journey& journey : world_->journeys()) watch_.requests += journey.ended().total();
+        for (const Journey& journey : world_->journeys())
+            watch_.requests += journey.ended().total();
         audit_conservation(result);
         audit_littles_law(result);
         audit_work(result);
@@ -130,14 +132,12 @@ private:
 
     void audit_conservation(Replication& result) {
         const auto sum = result.answered + result.wasted + result.live;
-        result.audits.push_back({"conservation", "all calls", result.opened == sum,
-                                 to_text(static_cast<std::int64_t>(result.opened)) +
-                                     " opened = " +
-                                     to_text(static_cast<std::int64_t>(result.answered)) +
-                                     " answered + " +
-                                     to_text(static_cast<std::int64_t>(result.wasted)) +
-                                     " wasted + " +
-                                     to_text(static_cast<std::int64_t>(result.live)) + " live"});
+        result.audits.push_back(
+            {"conservation", "all calls", result.opened == sum,
+             to_text(static_cast<std::int64_t>(result.opened)) +
+                 " opened = " + to_text(static_cast<std::int64_t>(result.answered)) +
+                 " answered + " + to_text(static_cast<std::int64_t>(result.wasted)) + " wasted + " +
+                 to_text(static_cast<std::int64_t>(result.live)) + " live"});
     }
 
     // The integral of the level is counted by the level, the stays at the exits. Those who are
@@ -160,13 +160,11 @@ private:
     void audit_work(Replication& result) {
         for (const auto& [owner, book] : world_->meters.work_books()) {
             const double slack = static_cast<double>(book.pieces) + 1e-9 * book.asked;
-            result.audits.push_back({"utilisation law", owner + " cpu",
-                                     book.unfinished != 0 ||
-                                         std::abs(book.asked - book.done) <= slack,
-                                     to_text(in_seconds(Duration{std::int64_t(book.done)})) +
-                                         " s done = " +
-                                         to_text(in_seconds(Duration{std::int64_t(book.asked)})) +
-                                         " s asked for"});
+            result.audits.push_back(
+                {"utilisation law", owner + " cpu",
+                 book.unfinished != 0 || std::abs(book.asked - book.done) <= slack,
+                 to_text(in_seconds(Duration{std::int64_t(book.done)})) + " s done = " +
+                     to_text(in_seconds(Duration{std::int64_t(book.asked)})) + " s asked for"});
         }
     }
 
@@ -208,8 +206,7 @@ const Readings::CounterReading* Readings::counter(std::string_view owner,
     return find(counters, owner, name);
 }
 
-const Readings::LevelReading* Readings::level(std::string_view owner,
-                                              std::string_view name) const {
+const Readings::LevelReading* Readings::level(std::string_view owner, std::string_view name) const {
     return find(levels, owner, name);
 }
 

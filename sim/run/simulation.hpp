@@ -1,15 +1,15 @@
 #pragma once
 
+#include "sim/run/scenario.hpp"
+#include "sim/stats/meters.hpp"
+#include "sim/world/journey.hpp"
+#include "sim/world/world.hpp"
+
 #include <atomic>
 #include <cstdint>
 #include <deque>
 #include <string>
 #include <vector>
-
-#include "sim/run/scenario.hpp"
-#include "sim/stats/meters.hpp"
-#include "sim/world/journey.hpp"
-#include "sim/world/world.hpp"
 
 namespace prodsim {
 
@@ -45,7 +45,7 @@ struct Audit {
     std::string law;      // "conservation", "Little's law", "utilisation law", "drained"
     std::string subject;  // the component and meter, or "all calls"
     bool holds;
-    std::string detail;   // both sides, in numbers
+    std::string detail;  // both sides, in numbers
 };
 
 /// Which faults are active in a run.

@@ -1,21 +1,22 @@
 #include "sim/run/topology.hpp"
 
+#include "sim/config/units.hpp"
+#include "sim/run/lint.hpp"
+#include "sim/run/service_graph.hpp"
+
 #include <Eigen/Dense>
 #include <Eigen/SparseLU>
-#include <algorithm>
 #include <boost/graph/adjacency_list.hpp>
 #include <boost/graph/biconnected_components.hpp>
 #include <boost/graph/dominator_tree.hpp>
 #include <boost/graph/strong_components.hpp>
+
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <limits>
 #include <set>
 #include <utility>
-
-#include "sim/config/units.hpp"
-#include "sim/run/lint.hpp"
-#include "sim/run/service_graph.hpp"
 
 namespace prodsim {
 
@@ -42,7 +43,8 @@ std::string percent(double share) {
     return to_text(number < 10 ? std::round(10 * number) / 10 : std::round(number)) + " %";
 }
 
-// ---- graphs ----------------------------------------------------------------------------------------
+// ---- graphs
+// ----------------------------------------------------------------------------------------
 
 /// The strongly connected groups that contain a cycle, each in ascending order, by their first.
 std::vector<Group> cyclic_groups(std::size_t size, const std::set<Link>& links) {
@@ -51,7 +53,8 @@ std::vector<Group> cyclic_groups(std::size_t size, const std::set<Link>& links) 
     std::vector<int> numbers(size);
     const int count = size == 0 ? 0 : boost::strong_components(graph, numbers.data());
     std::vector<Group> groups(static_cast<std::size_t>(count));
-    for (std::size_t i = 0; i < size; ++i) groups[static_cast<std::size_t>(numbers[i])].push_back(i);
+    for (std::size_t i = 0; i < size; ++i)
+        groups[static_cast<std::size_t>(numbers[i])].push_back(i);
     groups.erase(std::remove_if(groups.begin(), groups.end(),
                                 [&](const Group& group) {
                                     const Link loop{group.front(), group.front()};
@@ -143,7 +146,8 @@ std::pair<std::string, const ServiceGraph::Arc*> round_trip(const ServiceGraph& 
     return {graph.name_of(start), nullptr};
 }
 
-// ---- the traffic equations -------------------------------------------------------------------------
+// ---- the traffic equations
+// -------------------------------------------------------------------------
 
 /// Rates of all operations from rates at which load comes in from outside: r = e + P^T r, where
 /// P(i, j) is how many calls of j an execution of i makes (Jackson 1957).
@@ -300,9 +304,10 @@ private:
                 if (use.needed == 0 && use.available == 0) continue;
                 topology.uses.push_back(use);
                 if (use.at_most || use.needed < use.available) continue;
-                topology.findings.push_back(
-                    {Severity::warning, "overload", {use.component},
-                     use.sentence() + ": it cannot keep up"});
+                topology.findings.push_back({Severity::warning,
+                                             "overload",
+                                             {use.component},
+                                             use.sentence() + ": it cannot keep up"});
             }
         }
     }
@@ -321,7 +326,8 @@ private:
     std::vector<bool> bounds_;
 };
 
-// ---- the rest --------------------------------------------------------------------------------------
+// ---- the rest
+// --------------------------------------------------------------------------------------
 
 class Analysis {
 public:
@@ -404,8 +410,9 @@ private:
         for (std::size_t i = 0; i < graph_.components.size(); ++i) {
             if (!component_seen[i] || !graph_.components[i].is_silent()) continue;
             add(Severity::note, "not_predicted", {name(i)},
-                "what " + name(i) + " asks of others is not known: loads behind it are predicted "
-                "too low");
+                "what " + name(i) +
+                    " asks of others is not known: loads behind it are predicted "
+                    "too low");
         }
     }
 
@@ -419,9 +426,9 @@ private:
         for (const Group& group : cyclic_groups(graph_.components.size(), component_links())) {
             std::vector<std::string> names;
             for (const std::size_t i : group) names.push_back(name(i));
-            const std::string sentence =
-                names.size() == 1 ? names.front() + " calls itself"
-                                  : listed(names) + " call one another in a circle";
+            const std::string sentence = names.size() == 1
+                                             ? names.front() + " calls itself"
+                                             : listed(names) + " call one another in a circle";
             add(Severity::note, "cycle", names,
                 sentence + ": each holds what it has while it waits for the next");
             topology_.cycles.push_back(std::move(names));
@@ -466,7 +473,8 @@ private:
 
     void find_single_points() {
         for (std::size_t i = 0; i < graph_.components.size(); ++i) {
-            if (graph_.components[i].work.instances != 1 || !graph_.components[i].callable) continue;
+            if (graph_.components[i].work.instances != 1 || !graph_.components[i].callable)
+                continue;
             SinglePoint point{name(i), {}, {}};
             for (std::size_t j = 0; j < graph_.journeys.size(); ++j) {
                 if (!depends(graph_.journeys[j], i)) continue;
@@ -523,8 +531,7 @@ bool is_instant(const Network& network) {
     const std::size_t first = count > 1 ? 1 : 0;  // the unnamed zone is only used where it is alone
     for (std::size_t from = first; from < count; ++from) {
         for (std::size_t to = first; to < count; ++to) {
-            const Path& path =
-                network.path(static_cast<ZoneId>(from), static_cast<ZoneId>(to));
+            const Path& path = network.path(static_cast<ZoneId>(from), static_cast<ZoneId>(to));
             if (path.latency.mean() > 0) return false;
         }
     }
@@ -546,8 +553,7 @@ Topology analyse(const Scenario& scenario) {
     return Analysis(scenario, graph).topology();
 }
 
-std::vector<Problem> find_instant_cycles(const ScenarioParameters& parameters,
-                                         const World& world) {
+std::vector<Problem> find_instant_cycles(const ScenarioParameters& parameters, const World& world) {
     if (!is_instant(world.network)) return {};
     const auto at_once = [](const ServiceGraph::Arc& arc) {
         return arc.calls.at_once && taken(arc);

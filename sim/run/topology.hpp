@@ -5,12 +5,12 @@
 // are means without failures, retries and hedges, before load shapes: a prediction, not a
 // measurement.
 
+#include "sim/config/problem.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "sim/config/problem.hpp"
 
 namespace prodsim {
 
@@ -91,8 +91,8 @@ Topology analyse(const Scenario& scenario);
 
 /// Operations that call one another at one instant, each on average once or more: the run would
 /// never get past that instant. REQUIRES: the world was made of the parameters, and their
-/// references lead somewhere. Limits: a loop behind another call that takes no time, or through zones that are no distance
-/// apart while others are, is not found.
+/// references lead somewhere. Limits: a loop behind another call that takes no time, or through
+/// zones that are no distance apart while others are, is not found.
 std::vector<Problem> find_instant_cycles(const ScenarioParameters& parameters, const World& world);
 
 }  // namespace prodsim

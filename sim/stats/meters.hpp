@@ -1,14 +1,14 @@
 #pragma once
 
+#include "sim/core/time.hpp"
+#include "sim/stats/histogram.hpp"
+#include "sim/stats/level.hpp"
+
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <string>
 #include <string_view>
-
-#include "sim/core/time.hpp"
-#include "sim/stats/histogram.hpp"
-#include "sim/stats/level.hpp"
 
 namespace prodsim {
 

@@ -1,11 +1,11 @@
 #include "sim/world/arrivals.hpp"
 
+#include "sim/core/elementary.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <span>
-
-#include "sim/core/elementary.hpp"
 
 namespace prodsim {
 
@@ -32,7 +32,8 @@ double sine_of_turns(double turns) {
     return sum;
 }
 
-// ---- processes -------------------------------------------------------------------------------------
+// ---- processes
+// -------------------------------------------------------------------------------------
 
 struct Poisson {
     Rate rate{1};
@@ -103,9 +104,7 @@ struct Trace {
     }
 };
 
-double exponential_work(Draws draws) {
-    return Distribution::exponential(1).sample(draws);
-}
+double exponential_work(Draws draws) { return Distribution::exponential(1).sample(draws); }
 
 class SteadyProcess : public Arrivals::Process {
 public:
@@ -207,7 +206,8 @@ std::unique_ptr<Arrivals::Process> make_process(const Choice<ArrivalsFamily>& ch
     return std::make_unique<SteadyProcess>(chosen.as<Poisson>()->rate.per_second);
 }
 
-// ---- shapes ----------------------------------------------------------------------------------------
+// ---- shapes
+// ----------------------------------------------------------------------------------------
 
 struct Step {
     Duration at{};
@@ -268,7 +268,9 @@ public:
           end_(step.length ? begin_ + *step.length : never),
           factor_(step.factor) {}
     double factor(Time now) const override { return now < begin_ || now >= end_ ? 1 : factor_; }
-    Time changes(Time now) const override { return now < begin_ ? begin_ : now < end_ ? end_ : never; }
+    Time changes(Time now) const override {
+        return now < begin_ ? begin_ : now < end_ ? end_ : never;
+    }
 
 private:
     Time begin_;
@@ -342,8 +344,7 @@ public:
 
 private:
     double at(Time now) const override {
-        const double turns =
-            in_seconds(now - start_of_run - sine_.peak) / in_seconds(sine_.period);
+        const double turns = in_seconds(now - start_of_run - sine_.peak) / in_seconds(sine_.period);
         return 1 + sine_.amplitude * sine_of_turns(turns + 0.25);
     }
     Sine sine_;
@@ -363,8 +364,9 @@ std::unique_ptr<Arrivals::Shape> make_shape(const Choice<ShapeFamily>& chosen) {
 void add_arrivals(Families& families) {
     Family& processes = families.declare(std::string(ArrivalsFamily::name),
                                          "When requests, sessions or messages arrive.");
-    processes.add<Poisson>("poisson", "Independent of one another: many users who do not know "
-                                      "each other.");
+    processes.add<Poisson>("poisson",
+                           "Independent of one another: many users who do not know "
+                           "each other.");
     processes.add<Paced>("paced", "Evenly spaced, as a load generator sends them.");
     processes.add<Renewal>("renewal", "With gaps of any law.");
     processes.add<Batches>("batches", "Several at once.");
@@ -378,7 +380,8 @@ void add_arrivals(Families& families) {
     shapes.add<Sine>("sine", "Swings around the mean, as day and night do.");
 }
 
-// ---- the clock -------------------------------------------------------------------------------------
+// ---- the clock
+// -------------------------------------------------------------------------------------
 
 Arrivals::Arrivals(Engine& engine, const Choice<ArrivalsFamily>& process,
                    const std::vector<Choice<ShapeFamily>>& shapes, Stream stream, Action arrive)

@@ -1,15 +1,15 @@
 #pragma once
 
+#include "sim/config/fields.hpp"
+#include "sim/core/engine.hpp"
+#include "sim/core/random.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "sim/config/fields.hpp"
-#include "sim/core/engine.hpp"
-#include "sim/core/random.hpp"
 
 namespace prodsim {
 

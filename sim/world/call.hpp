@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cstdint>
-
 #include "sim/core/pool.hpp"
 #include "sim/core/random.hpp"
 #include "sim/core/time.hpp"
 #include "sim/world/outcome.hpp"
+
+#include <cstdint>
 
 namespace prodsim {
 
@@ -33,20 +33,20 @@ struct Request {
     /// Who this is: derived from the journey's number and the steps on the way, the same for every
     /// attempt. What a request asks for (its payload, its cache key) is drawn with it.
     std::uint64_t subject = 0;
-    Time deadline = never;         // absolute, of the whole request
-    std::uint16_t tries = 0;       // hash of the attempt numbers on the way; 0: all first attempts
-    std::uint16_t operation = 0;   // of the component at the end of the chain
-    std::uint16_t route = 0;       // the endpoint a connection is pinned to; 0: balance freely
-    std::uint8_t traits = 0;       // see Trait
-    std::uint8_t priority = 0;     // lower is served first by lines that care
+    Time deadline = never;        // absolute, of the whole request
+    std::uint16_t tries = 0;      // hash of the attempt numbers on the way; 0: all first attempts
+    std::uint16_t operation = 0;  // of the component at the end of the chain
+    std::uint16_t route = 0;      // the endpoint a connection is pinned to; 0: balance freely
+    std::uint8_t traits = 0;      // see Trait
+    std::uint8_t priority = 0;    // lower is served first by lines that care
 
     /// The key for what this attempt costs: another attempt draws another demand.
     std::uint64_t demand_key() const { return tries == 0 ? subject : mix(subject, tries); }
 
     bool has(std::uint8_t trait) const { return (traits & trait) != 0; }
 
-    /// Marks this as attempt `number` (1 is the first) of whatever was asked for, made by the policy
-    /// with this salt: attempts of different layers must not look alike.
+    /// Marks this as attempt `number` (1 is the first) of whatever was asked for, made by the
+    /// policy with this salt: attempts of different layers must not look alike.
     void set_attempt(std::uint64_t salt, unsigned number) {
         if (number > 1) tries = static_cast<std::uint16_t>(mix(mix(tries, salt), number) | 1);
     }

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "sim/world/chain.hpp"
+#include "sim/world/script.hpp"
+
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "sim/world/chain.hpp"
-#include "sim/world/script.hpp"
 
 namespace prodsim {
 

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "sim/config/families.hpp"
+#include "sim/world/component.hpp"
+
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "sim/config/families.hpp"
-#include "sim/world/component.hpp"
 
 namespace prodsim {
 

@@ -1,8 +1,8 @@
 #include "sim/world/chain.hpp"
 
-#include <string>
-
 #include "sim/world/link.hpp"
+
+#include <string>
 
 namespace prodsim {
 

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "sim/config/fields.hpp"
+#include "sim/world/catalogue.hpp"
+#include "sim/world/world.hpp"
+
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "sim/config/fields.hpp"
-#include "sim/world/catalogue.hpp"
-#include "sim/world/world.hpp"
 
 namespace prodsim {
 

@@ -1,9 +1,9 @@
 #include "sim/world/component.hpp"
 
+#include "sim/world/demand.hpp"
+
 #include <algorithm>
 #include <cassert>
-
-#include "sim/world/demand.hpp"
 
 namespace prodsim {
 

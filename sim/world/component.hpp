@@ -1,5 +1,7 @@
 #pragma once
 
+#include "sim/world/instance.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -7,8 +9,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "sim/world/instance.hpp"
 
 namespace prodsim {
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "sim/core/action.hpp"
 #include "sim/core/engine.hpp"
 #include "sim/core/time.hpp"
 #include "sim/stats/meters.hpp"
+
+#include <cstdint>
+#include <vector>
 
 namespace prodsim {
 
@@ -24,11 +24,11 @@ struct CpuTask {
 struct CpuMeters {
     CpuMeters(Meters& meters, std::string_view owner);
 
-    Level& runnable;   // on a core or wanting one
-    Level& busy;       // cores in use, in thousandths of a core
-    Level& capacity;   // the cores there are, in thousandths of a core
+    Level& runnable;  // on a core or wanting one
+    Level& busy;      // cores in use, in thousandths of a core
+    Level& capacity;  // the cores there are, in thousandths of a core
     Counter& tasks;
-    StayBook& stays;   // of `runnable`
+    StayBook& stays;  // of `runnable`
     WorkBook& work;
 };
 
@@ -72,9 +72,7 @@ private:
     void expire();
     void take_from_line();
     CpuTask& pop_earliest();
-    bool has_room() const {
-        return static_cast<std::int64_t>(heap_.size()) < slots_;
-    }
+    bool has_room() const { return static_cast<std::int64_t>(heap_.size()) < slots_; }
 
     struct Running {
         double due;

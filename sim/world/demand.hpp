@@ -4,12 +4,12 @@
 // averages of executions in which nothing fails, nobody waits and nobody tries again. The loads of
 // all components follow from these (sim/run/topology).
 
+#include "sim/world/step.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "sim/world/step.hpp"
 
 namespace prodsim {
 
@@ -36,7 +36,7 @@ Demand demand_of(const Steps& steps);
 
 /// Something that calls use up, all instances together: cores, reads of a disk, a quota.
 struct Resource {
-    std::string name;              // what `available` counts: "cores", "calls/s"
+    std::string name;  // what `available` counts: "cores", "calls/s"
     double available = 0;
     std::vector<double> per_call;  // for each operation: amount x seconds, or amount
 };
@@ -62,11 +62,11 @@ struct LoadSource {
 
 /// All that a component says of itself.
 struct Workload {
-    std::int64_t instances = 0;          // ours to run; 0 if none, or not said
+    std::int64_t instances = 0;               // ours to run; 0 if none, or not said
     std::optional<std::int64_t> inside = {};  // calls that one instance holds at the same time
     std::vector<OperationDemand> operations = {};
     std::vector<Resource> resources = {};
-    ComponentName passes_to = {};     // every call becomes one of the same operation there
+    ComponentName passes_to = {};  // every call becomes one of the same operation there
     bool passes_at_once = false;
     LoadSource source = {};
 

@@ -1,11 +1,11 @@
 #include "sim/world/instance.hpp"
 
+#include "sim/world/world.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <string>
 #include <utility>
-
-#include "sim/world/world.hpp"
 
 namespace prodsim {
 
@@ -38,8 +38,8 @@ void Instance::on_call(Call& call) {
         turn_away(call);
         return;
     }
-    if (condition_.error_rate > 0 &&
-        errors_.draws(call.demand_key()).chance(condition_.error_rate)) [[unlikely]] {
+    if (condition_.error_rate > 0 && errors_.draws(call.demand_key()).chance(condition_.error_rate))
+        [[unlikely]] {
         world_.calls.reply(call, {Outcome::error, fault_});
         return;
     }
@@ -51,11 +51,15 @@ void Instance::turn_away(Call& call) {
         case Condition::Mode::hanging:
             freeze(call);
             return;
-        case Condition::Mode::black_holed: hold(call); return;
+        case Condition::Mode::black_holed:
+            hold(call);
+            return;
         case Condition::Mode::refusing:
             world_.calls.reply(call, {Outcome::refused, refused_});
             return;
-        case Condition::Mode::up: world_.calls.reply(call, {Outcome::reset, retired_}); return;
+        case Condition::Mode::up:
+            world_.calls.reply(call, {Outcome::reset, retired_});
+            return;
     }
 }
 

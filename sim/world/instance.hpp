@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "sim/core/random.hpp"
 #include "sim/world/call.hpp"
 #include "sim/world/network.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace prodsim {
 

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "sim/stats/histogram.hpp"
 #include "sim/stats/meters.hpp"
 #include "sim/stats/series.hpp"
 #include "sim/world/outcome.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace prodsim {
 

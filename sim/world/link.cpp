@@ -1,9 +1,9 @@
 #include "sim/world/link.hpp"
 
+#include "sim/world/world.hpp"
+
 #include <algorithm>
 #include <string>
-
-#include "sim/world/world.hpp"
 
 namespace prodsim {
 
@@ -32,8 +32,7 @@ std::unique_ptr<Node> Link::make(World& world, std::string_view caller, std::str
     const Direction back{&network.path(to, from), network.condition(to, from),
                          network.condition(callee, caller)};
     const auto idle = [](const Direction& direction) {
-        return direction.path->is_free() && direction.zones == nullptr &&
-               direction.edge == nullptr;
+        return direction.path->is_free() && direction.zones == nullptr && direction.edge == nullptr;
     };
     if (idle(there) && idle(back)) return nullptr;
     const std::string edge = std::string(caller) + " -> " + std::string(callee);

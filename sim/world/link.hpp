@@ -1,12 +1,12 @@
 #pragma once
 
-#include <memory>
-#include <string_view>
-
 #include "sim/core/engine.hpp"
 #include "sim/core/pool.hpp"
 #include "sim/world/call.hpp"
 #include "sim/world/network.hpp"
+
+#include <memory>
+#include <string_view>
 
 namespace prodsim {
 

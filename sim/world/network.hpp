@@ -1,14 +1,14 @@
 #pragma once
 
+#include "sim/core/distribution.hpp"
+#include "sim/core/time.hpp"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "sim/core/distribution.hpp"
-#include "sim/core/time.hpp"
 
 namespace prodsim {
 

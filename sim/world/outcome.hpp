@@ -1,10 +1,10 @@
 #pragma once
 
+#include "sim/config/fields.hpp"
+
 #include <cstdint>
 #include <span>
 #include <string_view>
-
-#include "sim/config/fields.hpp"
 
 namespace prodsim {
 
@@ -25,11 +25,11 @@ enum class Outcome : std::uint8_t {
     rejected_breaker,
     rejected_bulkhead,
     rejected_pool,
-    no_endpoint,   // nobody to balance to
-    refused,       // connection refused: it never reached the application
-    reset,         // the connection broke under the call
-    unreachable,   // the network dropped it and said so
-    cancelled,     // the caller gave up while it waited
+    no_endpoint,  // nobody to balance to
+    refused,      // connection refused: it never reached the application
+    reset,        // the connection broke under the call
+    unreachable,  // the network dropped it and said so
+    cancelled,    // the caller gave up while it waited
 };
 
 inline constexpr std::size_t outcome_count = 19;

@@ -1,15 +1,16 @@
 #include "sim/world/script.hpp"
 
+#include "sim/world/callees.hpp"
+#include "sim/world/world.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
 
-#include "sim/world/callees.hpp"
-#include "sim/world/world.hpp"
-
 namespace prodsim {
 
-// ---- from steps to instructions ------------------------------------------------------------------
+// ---- from steps to instructions
+// ------------------------------------------------------------------
 
 Program::Program(const Steps& steps, std::uint64_t seed, Callees& callees) : seed_(seed) {
     emit(Do::jump).target = 1;  // so that 0 is never the place of a guard; strands begin at 1
@@ -83,12 +84,16 @@ void Program::add(const ParallelStep& step, Callees& callees) {
     const std::uint32_t fork = here();
     const auto detail = static_cast<std::uint32_t>(forks_.size());
     emit(Do::fork).detail = detail;
-    const auto total = static_cast<std::uint32_t>(step.branches.size()) *
-                       static_cast<std::uint32_t>(step.copies);
+    const auto total =
+        static_cast<std::uint32_t>(step.branches.size()) * static_cast<std::uint32_t>(step.copies);
     std::uint32_t needed = step.join == Join::all ? total : 1;
     if (step.at_least) needed = static_cast<std::uint32_t>(*step.at_least);
-    forks_.push_back({{}, static_cast<std::uint32_t>(step.copies), total, needed,
-                      step.on_failure, step.leftover});
+    forks_.push_back({{},
+                      static_cast<std::uint32_t>(step.copies),
+                      total,
+                      needed,
+                      step.on_failure,
+                      step.leftover});
     const std::uint32_t outer = std::exchange(guard_, 0);
     const std::uint32_t depth = std::exchange(depth_, 0);  // a branch counts its own rounds
     for (const Branch& branch : step.branches) {
@@ -129,7 +134,8 @@ void Program::add(const TryStep& step, Callees& callees) {
     code_[exit].target = here();
 }
 
-// ---- the loop --------------------------------------------------------------------------------------
+// ---- the loop
+// --------------------------------------------------------------------------------------
 
 Script::Script(World& world, Host& host, const std::string& stream_name)
     : world_(world), host_(host), stream_(world.stream(stream_name)) {}
@@ -163,18 +169,32 @@ Script::Next Script::execute(Strand& strand) {
     using Do = Program::Do;
     const Program::Instruction& step = strand.performance->program->code_[strand.at];
     switch (step.what) {
-        case Do::cpu: return compute(strand, step);
-        case Do::wait: return pause(strand, step);
-        case Do::call: return make_call(strand, step);
-        case Do::publish: return publish(strand, step);
-        case Do::repeat: return start_repeat(strand, step);
-        case Do::again: return next_round(strand, step);
-        case Do::choose: return choose(strand, step);
-        case Do::fork: return fork(strand, step);
-        case Do::guard: strand.guard = strand.at; return move_on(strand, strand.at + 1);
-        case Do::unguard: strand.guard = step.target; return move_on(strand, strand.at + 1);
-        case Do::jump: return move_on(strand, step.target);
-        case Do::end: break;
+        case Do::cpu:
+            return compute(strand, step);
+        case Do::wait:
+            return pause(strand, step);
+        case Do::call:
+            return make_call(strand, step);
+        case Do::publish:
+            return publish(strand, step);
+        case Do::repeat:
+            return start_repeat(strand, step);
+        case Do::again:
+            return next_round(strand, step);
+        case Do::choose:
+            return choose(strand, step);
+        case Do::fork:
+            return fork(strand, step);
+        case Do::guard:
+            strand.guard = strand.at;
+            return move_on(strand, strand.at + 1);
+        case Do::unguard:
+            strand.guard = step.target;
+            return move_on(strand, strand.at + 1);
+        case Do::jump:
+            return move_on(strand, step.target);
+        case Do::end:
+            break;
     }
     return end(strand, {});
 }
@@ -213,7 +233,8 @@ Script::Next Script::pause(Strand& strand, const Program::Instruction& step) {
     return Next::suspended;
 }
 
-// ---- calls -----------------------------------------------------------------------------------------
+// ---- calls
+// -----------------------------------------------------------------------------------------
 
 Draws Script::draws(const Strand& strand, const Program::Instruction& step) const {
     return stream_.draws(mix(strand.performance->request.demand_key(), step.key ^ strand.salt));
@@ -300,7 +321,8 @@ Script::Next Script::publish(Strand& strand, const Program::Instruction& step) {
 void Script::on_call(Call&) { assert(false && "a script is not called"); }
 void Script::on_abandon(Call&) { assert(false && "a script is not called"); }
 
-// ---- repeats, choices, guards ----------------------------------------------------------------------
+// ---- repeats, choices, guards
+// ----------------------------------------------------------------------
 
 Script::Next Script::start_repeat(Strand& strand, const Program::Instruction& step) {
     const std::uint32_t rounds = count(strand, step);
@@ -316,8 +338,7 @@ Script::Next Script::next_round(Strand& strand, const Program::Instruction& step
 
 Script::Next Script::choose(Strand& strand, const Program::Instruction& step) {
     const Program::Choice& choice = strand.performance->program->choices_[step.detail];
-    Draws chance = stream_.draws(
-        mix(strand.performance->request.subject, step.key ^ strand.salt));
+    Draws chance = stream_.draws(mix(strand.performance->request.subject, step.key ^ strand.salt));
     const double point = chance.uniform() * choice.cumulative.back();
     const auto last = choice.cumulative.end() - 1;
     const auto taken = std::upper_bound(choice.cumulative.begin(), last, point);
@@ -350,7 +371,8 @@ Script::Next Script::end(Strand& strand, Reply reply) {
     return Next::ended;
 }
 
-// ---- parallel branches -----------------------------------------------------------------------------
+// ---- parallel branches
+// -----------------------------------------------------------------------------
 
 Script::Next Script::fork(Strand& strand, const Program::Instruction& step) {
     const Program::Fork& plan = strand.performance->program->forks_[step.detail];

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <vector>
-
 #include "sim/core/pool.hpp"
 #include "sim/world/call.hpp"
 #include "sim/world/cpu.hpp"
 #include "sim/world/step.hpp"
+
+#include <array>
+#include <cstdint>
+#include <vector>
 
 namespace prodsim {
 
@@ -33,7 +33,17 @@ private:
     friend class Script;
 
     enum class Do : std::uint8_t {
-        cpu, wait, call, publish, repeat, again, choose, fork, guard, unguard, jump,
+        cpu,
+        wait,
+        call,
+        publish,
+        repeat,
+        again,
+        choose,
+        fork,
+        guard,
+        unguard,
+        jump,
         end,
     };
 
@@ -42,10 +52,10 @@ private:
         bool write = false;
         std::uint16_t chain = 0;
         std::uint16_t operation = 0;
-        std::uint32_t target = 0;   // where to go: after the block, to the handler ...
-        std::uint32_t detail = 0;   // of a choice or a fork: the index of its description
+        std::uint32_t target = 0;  // where to go: after the block, to the handler ...
+        std::uint32_t detail = 0;  // of a choice or a fork: the index of its description
         double probability = 1;
-        std::uint64_t key = 0;      // names the step in the draws
+        std::uint64_t key = 0;                         // names the step in the draws
         Distribution law = Distribution::constant(0);  // of the demand, of the pause, of the count
     };
 
@@ -77,7 +87,7 @@ private:
 
     std::uint64_t seed_;
     std::uint32_t guard_ = 0;  // around what is being added
-    std::uint32_t depth_ = 0;    // of repeats around what is being added
+    std::uint32_t depth_ = 0;  // of repeats around what is being added
     std::vector<Instruction> code_;
     std::vector<Choice> choices_;
     std::vector<Fork> forks_;
@@ -104,10 +114,10 @@ struct Strand : CpuTask {
     Strand* branches = nullptr;  // those this one waits for
     Call* call = nullptr;        // under way
     Timer pause;
-    std::uint64_t salt = 0;     // tells branches and rounds apart in the draws
-    std::uint32_t at = 1;       // the instruction it stands at; 0 is none
-    std::uint32_t guard = 0;    // the innermost guard around it; 0: none
-    std::uint32_t left = 0;     // calls of this step still to be made
+    std::uint64_t salt = 0;   // tells branches and rounds apart in the draws
+    std::uint32_t at = 1;     // the instruction it stands at; 0 is none
+    std::uint32_t guard = 0;  // the innermost guard around it; 0: none
+    std::uint32_t left = 0;   // calls of this step still to be made
     std::array<std::uint32_t, Program::deepest_repeat> rounds{};  // still to go, by depth
     std::uint32_t succeeded = 0;                                  // branches
     std::uint32_t pending = 0;                                    // branches

@@ -32,9 +32,9 @@ StationMeters::StationMeters(Meters& meters, std::string_view owner, std::string
                               "Turned away: the line for " + std::string(doc) + " was full.")),
       expired(meters.counter(owner, std::string(part) + ".expired",
                              "Waited too long for " + std::string(doc) + ".")),
-      withdrawn(meters.counter(owner, std::string(part) + ".withdrawn",
-                               "Left the line for " + std::string(doc) +
-                                   " because the caller gave up.")),
+      withdrawn(
+          meters.counter(owner, std::string(part) + ".withdrawn",
+                         "Left the line for " + std::string(doc) + " because the caller gave up.")),
       wait(meters.histogram(owner, std::string(part) + ".wait",
                             "Time spent waiting for " + std::string(doc) + ".")),
       stays(meters.stays(present)) {}

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <cstdint>
-#include <span>
-#include <vector>
-
 #include "sim/config/fields.hpp"
 #include "sim/core/action.hpp"
 #include "sim/core/engine.hpp"
 #include "sim/core/time.hpp"
 #include "sim/stats/meters.hpp"
+
+#include <cstdint>
+#include <span>
+#include <vector>
 
 namespace prodsim {
 
@@ -31,14 +31,14 @@ struct StationMeters {
     StationMeters(Meters& meters, std::string_view owner, std::string_view part,
                   std::string_view doc);
 
-    Level& present;       // waiting or in service
-    Level& waiting;       // in the line
-    Counter& arrivals;    // asked for a server
-    Counter& rejected;    // the line was full
-    Counter& expired;     // waited too long
-    Counter& withdrawn;   // the caller left the line
-    Histogram& wait;      // time in the line of those who got a server, 0 included
-    StayBook& stays;      // the summed stays, counted at the exits: the other side of Little's law
+    Level& present;      // waiting or in service
+    Level& waiting;      // in the line
+    Counter& arrivals;   // asked for a server
+    Counter& rejected;   // the line was full
+    Counter& expired;    // waited too long
+    Counter& withdrawn;  // the caller left the line
+    Histogram& wait;     // time in the line of those who got a server, 0 included
+    StayBook& stays;     // the summed stays, counted at the exits: the other side of Little's law
 };
 
 /// A number of servers (threads, connections, permits, disks) and a line for those who find none

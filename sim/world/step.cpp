@@ -75,7 +75,8 @@ void ParallelStep::describe(Fields& fields) {
     fields("join", join, "When the step goes on.");
     fields("at_least", at_least, "Goes on when this many branches have succeeded; beats \"join\".",
            {.minimum = 1});
-    fields("copies", copies, "Runs every branch this many times.", {.minimum = 1, .maximum = 10000});
+    fields("copies", copies, "Runs every branch this many times.",
+           {.minimum = 1, .maximum = 10000});
     fields("on_failure", on_failure, "What a failed branch does to the others.");
     fields("leftover", leftover, "What becomes of branches that the step no longer needs.");
 }

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "sim/config/fields.hpp"
+#include "sim/world/catalogue.hpp"
+
 #include <cstdint>
 #include <span>
 #include <vector>
-
-#include "sim/config/fields.hpp"
-#include "sim/world/catalogue.hpp"
 
 namespace prodsim {
 

@@ -1,8 +1,8 @@
 #include "sim/world/world.hpp"
 
-#include <utility>
-
 #include "sim/world/component.hpp"
+
+#include <utility>
 
 namespace prodsim {
 

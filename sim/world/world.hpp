@@ -1,18 +1,18 @@
 #pragma once
 
-#include <cstdint>
-#include <deque>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "sim/core/engine.hpp"
 #include "sim/core/random.hpp"
 #include "sim/stats/meters.hpp"
 #include "sim/world/call.hpp"
 #include "sim/world/journey.hpp"
 #include "sim/world/network.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace prodsim {
 

@@ -464,10 +464,8 @@ TEST_CASE("every argument of a law is checked") {
     CHECK(wrong_law_of("4") == R"("law" is 4 without a unit; write "4ms" or "4s")");
     CHECK(wrong_law("exp(0s)") == R"("mean" must be more than 0s, not 0s)");
     CHECK(wrong_law("exp(-1s)") == R"("mean" is "-1s", but a duration cannot be negative)");
-    CHECK(
-        wrong_law("exp(nan)") ==
-        R"("mean" must be a duration, not "nan"; )"
-          R"(the units of a duration are ns, us, ms, s, min, h, d)");
+    CHECK(wrong_law("exp(nan)") == R"("mean" must be a duration, not "nan"; )"
+                                   R"(the units of a duration are ns, us, ms, s, min, h, d)");
     CHECK(wrong_law("exp()") == R"("exp" needs "mean"; The mean.)");
     CHECK(wrong_law("expo(1s)") == R"(there is no duration law "expo"; did you mean "exp"?)");
     CHECK(wrong_law("uniform(2s, 1s)") == R"("max" must be at least "min")");

@@ -1,12 +1,11 @@
 // The load balancer, the database, the cache and the third party, each driven by callers whose
 // every instant is known, and built from JSON as users build them.
 
-#include "tests/catch.hpp"
-#include "tests/models/bench.hpp"
-
 #include "sim/config/json_reader.hpp"
 #include "sim/core/elementary.hpp"
 #include "sim/stats/meters.hpp"
+#include "tests/catch.hpp"
+#include "tests/models/bench.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -607,8 +606,8 @@ TEST_CASE("H01: hit ratios of LRU, FIFO and RANDOM are exact") {
                             {"type": "weights", "weights": [0.5, 0.25, 0.15, 0.1]}, "capacity": )" +
                         std::to_string(capacity) + R"(, "eviction": ")" + eviction + R"("})");
             const Estimate ratio = hit_ratio(stage, 1000, 50, 6000, no_pause);
-            const double exact = eviction == "lru" ? lru_hit_ratio(p, capacity)
-                                                   : fifo_hit_ratio(p, capacity);
+            const double exact =
+                eviction == "lru" ? lru_hit_ratio(p, capacity) : fifo_hit_ratio(p, capacity);
             CAPTURE(capacity, eviction);
             REQUIRE(ratio.standard_error < 0.003 / 2);
             REQUIRE(ratio.mean == within(4 * ratio.standard_error, exact));

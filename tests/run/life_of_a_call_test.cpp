@@ -1,12 +1,12 @@
 // docs/life_of_a_call.md, row by row: who owns which slot, permit, connection and timer. Instants
 // are those of the page plus one second, because paced arrivals begin one interval after the start.
 
-#include <string>
-
 #include "models/catalogue.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/world/world.hpp"
 #include "tests/catch.hpp"
+
+#include <string>
 
 using namespace prodsim;
 
@@ -148,6 +148,7 @@ TEST_CASE("the life of a call: zombies hold what they hold until their work is d
 
 TEST_CASE("the life of a call: in the end every call was answered or wasted") {
     Story story;
+    story.at(milliseconds(120));  // and nothing new arrives
     story.at(milliseconds(1300));
     const Calls& calls = story.world().calls;
     CHECK(calls.opened() == 10);

@@ -1,14 +1,14 @@
 #include "sim/run/topology.hpp"
 
+#include "models/catalogue.hpp"
+#include "sim/run/scenario.hpp"
+#include "tests/catch.hpp"
+
 #include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "models/catalogue.hpp"
-#include "sim/run/scenario.hpp"
-#include "tests/catch.hpp"
 
 namespace prodsim {
 namespace {
@@ -185,8 +185,10 @@ TEST_CASE("calls that multiply without end are an error instead of a prediction"
             "users": {"type": "clients", "arrivals": "poisson(1/s)",
                       "journeys": {"talk": {"call": "a.say"}}},
             "a": {"type": "service", "operations": {"say": {"steps": [{"cpu": "1ms"},
-                {"publish": "b.say", "probability": ")j" + probability + R"j("},
-                {"publish": "b.say", "probability": ")j" + probability + R"j("}]}}},
+                {"publish": "b.say", "probability": ")j" +
+                           probability + R"j("},
+                {"publish": "b.say", "probability": ")j" +
+                           probability + R"j("}]}}},
             "b": {"type": "service", "operations": {"say": {"steps": [{"cpu": "1ms"},
                 {"publish": "a.say"}]}}})j");
     };
@@ -196,19 +198,25 @@ TEST_CASE("calls that multiply without end are an error instead of a prediction"
     REQUIRE(chatter("50%").loads.empty());
     REQUIRE(chatter("60%").loads.empty());
     REQUIRE(chatter("60%").findings.front().severity == Severity::error);
-    REQUIRE(sentences(chatter("50%"), "calls_multiply").front().find("a.say -> b.say -> a.say") == 0);
+    REQUIRE(sentences(chatter("50%"), "calls_multiply").front().find("a.say -> b.say -> a.say") ==
+            0);
 }
 
 TEST_CASE("the Online Boutique has its known articulation points and dominators") {
     // The service graph of GoogleCloudPlatform/microservices-demo; expectations by networkx.
     const std::vector<std::pair<std::string, Names>> shop{
-        {"frontend", {"productcatalog", "currency", "cart", "recommendation", "shipping",
-                      "checkout", "ad"}},
+        {"frontend",
+         {"productcatalog", "currency", "cart", "recommendation", "shipping", "checkout", "ad"}},
         {"cart", {"redis-cart"}},
         {"recommendation", {"productcatalog"}},
         {"checkout", {"productcatalog", "shipping", "payment", "email", "currency", "cart"}},
-        {"productcatalog", {}}, {"currency", {}}, {"shipping", {}}, {"ad", {}},
-        {"redis-cart", {}}, {"payment", {}}, {"email", {}}};
+        {"productcatalog", {}},
+        {"currency", {}},
+        {"shipping", {}},
+        {"ad", {}},
+        {"redis-cart", {}},
+        {"payment", {}},
+        {"email", {}}};
     std::string components = R"j("users": {"type": "clients", "arrivals": "poisson(1/s)",
         "journeys": {"browse": {"call": "frontend.serve"}}})j";
     for (const auto& [name, callees] : shop) {
@@ -217,7 +225,8 @@ TEST_CASE("the Online Boutique has its known articulation points and dominators"
             steps += R"j(, {"call": ")j" + callee + R"j(.serve"})j";
         }
         components += ", \"" + name + R"j(": {"type": "service", "instances": 2,
-            "operations": {"serve": {"steps": [)j" + steps + "]}}}";
+            "operations": {"serve": {"steps": [)j" +
+                      steps + "]}}}";
     }
     const Topology topology = topology_of(components);
     REQUIRE(topology.edges.size() == 15 + 1);
@@ -263,8 +272,8 @@ TEST_CASE("operations that call one another at one instant are a mistake") {
     const auto circle = [](const std::string& before, const std::string& options,
                            const std::string& more = "") {
         return instant_cycles(R"j(
-            "a": {"type": "service", "operations": {"x": {"steps": [)j" + before +
-                                  R"j({"call": "b.y")j" + options + R"j(}]}}},
+            "a": {"type": "service", "operations": {"x": {"steps": [)j" +
+                                  before + R"j({"call": "b.y")j" + options + R"j(}]}}},
             "b": {"type": "service", "operations": {"y": {"steps": [{"call": "a.x"}]}}})j",
                               more);
     };
@@ -294,9 +303,11 @@ TEST_CASE("lint finds timeouts that outlast their callers and attempts that mult
         return topology_of(R"j(
             "users": {"type": "clients", "arrivals": "poisson(1/s)",
                 "journeys": {"order": {"call": "shop.order"}},
-                "calls": {"shop": {"policy": [)j" + outer + R"j(]}}},
+                "calls": {"shop": {"policy": [)j" +
+                           outer + R"j(]}}},
             "shop": {"type": "service", "instances": 2, "operations": {"order": {"steps": [
-                {"cpu": "1ms"}, {"call": "db.write"}]}}, "calls": {"db": {"policy": [)j" + inner +
+                {"cpu": "1ms"}, {"call": "db.write"}]}}, "calls": {"db": {"policy": [)j" +
+                           inner +
                            R"j(]}}},
             "db": {"type": "sql_database", "operations": {"write": {"cpu": "1ms"}}})j");
     };
@@ -329,7 +340,8 @@ TEST_CASE("lint adds up the pools of all callers") {
             "shop": {"type": "service", "instances": 9, "operations": {"order": {"steps": [
                 {"call": "db.write"}]}}, "calls": {"db": {"policy": ["pool(10)"]}}},
             "stock": {"type": "service", "instances": 2, "operations": {"order": {"steps": [
-                {"call": "db.write"}]}}, "calls": {"db": {"policy": ["pool()j" + size + R"j()"]}}},
+                {"call": "db.write"}]}}, "calls": {"db": {"policy": ["pool()j" +
+                                     size + R"j()"]}}},
             "db": {"type": "sql_database", "operations": {"write": {"cpu": "1ms"}}})j"),
                          "pools_too_large");
     };
