@@ -2,6 +2,8 @@
 
 #include "sim/world/component.hpp"
 
+#include <cassert>
+#include <limits>
 #include <utility>
 
 namespace prodsim {
@@ -16,13 +18,14 @@ World::World(const Catalogue& the_catalogue, std::uint64_t seed, std::uint64_t r
 World::~World() = default;
 
 ReasonId World::reason(std::string_view component, std::string_view mechanism) {
-    for (std::size_t i = 1; i < reasons_.size(); ++i) {
-        if (reasons_[i].component == component && reasons_[i].mechanism == mechanism) {
-            return static_cast<ReasonId>(i);
-        }
+    const auto next = static_cast<ReasonId>(reasons_.size());
+    const auto [found, is_new] =
+        reason_numbers_.try_emplace({std::string(component), std::string(mechanism)}, next);
+    if (is_new) {
+        assert(reasons_.size() <= std::numeric_limits<ReasonId>::max());
+        reasons_.push_back({found->first.first, found->first.second});
     }
-    reasons_.push_back({std::string(component), std::string(mechanism)});
-    return static_cast<ReasonId>(reasons_.size() - 1);
+    return found->second;
 }
 
 Journey& World::journey(std::string_view name) {
@@ -38,15 +41,14 @@ void World::reset_window() {
 }
 
 Component& World::add(std::unique_ptr<Component> component) {
+    components_by_name_.emplace(component->name(), component.get());
     components_.push_back(std::move(component));
     return *components_.back();
 }
 
 Component* World::find(std::string_view name) const {
-    for (const auto& component : components_) {
-        if (component->name() == name) return component.get();
-    }
-    return nullptr;
+    const auto found = components_by_name_.find(name);
+    return found == components_by_name_.end() ? nullptr : found->second;
 }
 
 void World::start() {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -71,8 +72,10 @@ private:
     std::uint64_t seed_;
     std::uint64_t replication_;
     std::vector<Reason> reasons_{Reason{}};
+    std::map<std::pair<std::string, std::string>, ReasonId> reason_numbers_;
     std::deque<Journey> journeys_;
     std::vector<std::unique_ptr<Component>> components_;
+    std::map<std::string, Component*, std::less<>> components_by_name_;
 };
 
 }  // namespace prodsim

@@ -15,18 +15,24 @@ namespace {
 constexpr const char* order = R"json({
   "run": { "duration": "10s", "warm_up": "0s", "replications": 1 },
   "components": {
-    "early":    { "type": "clients", "arrivals": "paced(1/s)", "journeys": { "hold": { "call": "stock.hold" } } },
-    "shoppers": { "type": "clients", "arrivals": "renewal(1010ms)", "journeys": { "order": { "call": "storefront.order" } } },
+    "early": { "type": "clients", "arrivals": "paced(1/s)",
+      "journeys": { "hold": { "call": "stock.hold" } } },
+    "shoppers": { "type": "clients", "arrivals": "renewal(1010ms)",
+      "journeys": { "order": { "call": "storefront.order" } } },
     "storefront": { "type": "service", "threads": 10,
       "operations": { "order": { "steps": [ { "on_failure": "cancel", "parallel": [
-        { "steps": [ { "call": "orders.place" } ] }, { "steps": [ { "call": "stock.reserve" } ] } ] } ] } },
-      "calls": { "orders": { "policy": [ "retry(2, backoff=fixed, base=10ms)", "breaker(consecutive, consecutive=1)", "timeout(100ms)" ] } } },
+        { "steps": [ { "call": "orders.place" } ] },
+        { "steps": [ { "call": "stock.reserve" } ] } ] } ] } },
+      "calls": { "orders": { "policy": [ "retry(2, backoff=fixed, base=10ms)",
+        "breaker(consecutive, consecutive=1)", "timeout(100ms)" ] } } },
     "stock": { "type": "service", "threads": 1, "queue": 10, "cancellation": "queued",
-      "operations": { "hold": { "steps": [ { "wait": "1200ms" } ] }, "reserve": { "steps": [ { "cpu": "1ms" } ] } } },
+      "operations": { "hold": { "steps": [ { "wait": "1200ms" } ] },
+        "reserve": { "steps": [ { "cpu": "1ms" } ] } } },
     "orders": { "type": "service", "threads": 4,
       "operations": { "place": { "steps": [ { "call": "orders-pg.write" } ] } },
       "calls": { "orders-pg": { "policy": [ "pool(size=1)" ] } } },
-    "orders-pg": { "type": "sql_database", "cores": 1, "operations": { "write": { "cpu": "990ms" } } }
+    "orders-pg": { "type": "sql_database", "cores": 1,
+      "operations": { "write": { "cpu": "990ms" } } }
   } })json";
 
 /// The world of the page, stopped wherever a row wants to look.

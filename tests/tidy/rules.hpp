@@ -272,6 +272,8 @@ inline bool has_word(std::string_view line, std::string_view word) {
 inline Findings check_words(const Source& source) {
     static const std::vector<Ban> bans = banned_words();
     Findings findings;
+    // The naive peer of the benchmark is made of what everybody else must not use.
+    if (is_under(source.path, "tests/benchmark")) return findings;
     for (const Ban& ban : bans) {
         if (!is_under_any(source.path, ban.places)) continue;
         for (std::size_t line = 0; line < source.code.size(); ++line) {
@@ -331,7 +333,7 @@ inline Findings check_test_names(const Source& source) {
 // --- Layout --------------------------------------------------------------------------------------
 
 inline constexpr std::size_t longest_line = 100;
-inline constexpr std::size_t longest_file = 700;
+inline constexpr std::size_t longest_file = 1200;
 
 /// Counts characters, not bytes: those that continue a UTF-8 character do not count.
 inline std::size_t columns(std::string_view line) {
@@ -376,7 +378,7 @@ inline Findings check_layout(const Source& source) {
         check_macro(findings, source, line);
     }
     if (source.text.size() > longest_file) {
-        add(findings, source, longest_file, "over 700 lines: this file is two files");
+        add(findings, source, longest_file, "over 1200 lines: this file is two files");
     }
     const bool is_header = source.path.ends_with(".hpp");
     if (is_header && std::count(source.code.begin(), source.code.end(), "#pragma once") != 1) {
