@@ -43,8 +43,7 @@ std::string percent(double share) {
     return to_text(number < 10 ? std::round(10 * number) / 10 : std::round(number)) + " %";
 }
 
-// ---- graphs
-// ----------------------------------------------------------------------------------------
+// ---- graphs -------------------------------------------------------------------------------------
 
 /// The strongly connected groups that contain a cycle, each in ascending order, by their first.
 std::vector<Group> cyclic_groups(std::size_t size, const std::set<Link>& links) {
@@ -146,8 +145,7 @@ std::pair<std::string, const ServiceGraph::Arc*> round_trip(const ServiceGraph& 
     return {graph.name_of(start), nullptr};
 }
 
-// ---- the traffic equations
-// -------------------------------------------------------------------------
+// ---- the traffic equations ----------------------------------------------------------------------
 
 /// Rates of all operations from rates at which load comes in from outside: r = e + P^T r, where
 /// P(i, j) is how many calls of j an execution of i makes (Jackson 1957).
@@ -298,6 +296,7 @@ private:
     void list_uses(Topology& topology) const {
         for (std::size_t i = 0; i < graph_.components.size(); ++i) {
             for (const Resource& resource : graph_.components[i].work.resources) {
+                if (!is_used(resource)) continue;
                 const PredictedUse use{graph_.components[i].name, resource.name,
                                        needed_of(graph_, i, resource, rates_), resource.available,
                                        is_bound(i)};
@@ -310,6 +309,12 @@ private:
                                              use.sentence() + ": it cannot keep up"});
             }
         }
+    }
+
+    /// Of a disk that no statement reads there is nothing to say.
+    static bool is_used(const Resource& resource) {
+        return std::any_of(resource.per_call.begin(), resource.per_call.end(),
+                           [](double amount) { return amount > 0; });
     }
 
     bool is_bound(std::size_t component) const {
@@ -326,8 +331,7 @@ private:
     std::vector<bool> bounds_;
 };
 
-// ---- the rest
-// --------------------------------------------------------------------------------------
+// ---- the rest -----------------------------------------------------------------------------------
 
 class Analysis {
 public:
@@ -543,7 +547,8 @@ bool is_instant(const Network& network) {
 std::string PredictedUse::sentence() const {
     const std::string needs = component + (at_most ? " needs at most " : " needs ");
     if (available == 0) return needs + few_digits(needed) + " " + resource + " and has none";
-    return needs + few_digits(needed) + " of its " + few_digits(available) + " " + resource + " (" +
+    const std::string noun = resource == "cores" && available == 1 ? "core" : resource;
+    return needs + few_digits(needed) + " of its " + few_digits(available) + " " + noun + " (" +
            percent(share()) + ")";
 }
 
