@@ -154,6 +154,7 @@ public:
     /// REQUIRES: no group of operations that `reached` holds multiplies.
     Traffic(const ServiceGraph& graph, const std::vector<bool>& reached) : graph_(graph) {
         const auto size = static_cast<Eigen::Index>(graph.vertices.size());
+        if (size == 0) return;  // Eigen divides by the size
         std::vector<Eigen::Triplet<double>> entries;
         for (std::size_t i = 0; i < graph.vertices.size(); ++i) {
             entries.emplace_back(static_cast<int>(i), static_cast<int>(i), 1);
