@@ -4,6 +4,7 @@
 #include "sim/config/edges.hpp"
 #include "sim/config/json_reader.hpp"
 #include "sim/run/judgement.hpp"
+#include "sim/run/topology.hpp"
 #include "sim/world/chain.hpp"
 #include "sim/world/component.hpp"
 
@@ -324,7 +325,12 @@ std::unique_ptr<const Scenario> Scenario::make(Value value, const std::string& p
     CrossCheck check(scenario->parameters_, catalogue, problems);
     check.names();
     check.faults();
-    check.references(*scenario->world(0, 0));
+    const std::unique_ptr<const World> world = scenario->world(0, 0);
+    check.references(*world);
+    problems.raise(sources);  // circles are looked for only where references lead somewhere
+    for (Problem& circle : find_instant_cycles(scenario->parameters_, *world)) {
+        problems.add(std::move(circle));
+    }
     problems.raise(sources);
     check_metrics(*scenario, problems);
     problems.raise(sources);
