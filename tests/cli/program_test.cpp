@@ -166,7 +166,8 @@ TEST_CASE("the number of threads changes no byte") {
     text.insert(text.rfind('}'), R"json(, "faults": [
         {"at": "1500ms", "for": "300ms", "target": {"component": "clock"}, "slow": 4},
         {"at": "2s", "for": "100ms", "target": {"component": "clock"}, "crash": true}],
-        "expect": [{"metric": "tick.goodput", "at_least": "50/s", "because": "it comes back"}])json");
+        "expect": [{"metric": "tick.goodput", "at_least": "50/s",
+                    "because": "it comes back"}])json");
     const Ended one = run(text, "--threads 1 --format json");
     const Ended two = run(text, "--threads 2 --format json");
     const Ended four = run(text, "--threads 4 --format json");
