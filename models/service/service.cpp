@@ -287,8 +287,9 @@ private:
             auto& job = call.callee_frame<Job>();
             if (job.call == nullptr) return;
             const Cancellation cancellation = service_.parameters_.cancellation;
-            if (job.waiting) {
-                if (cancellation == Cancellation::none) return;
+            if (cancellation == Cancellation::none) {
+                job.request.traits |= Trait::orphan;
+            } else if (job.waiting) {
                 station_.withdraw(job);
                 unlink(job);
                 jobs_.release(job);

@@ -12,12 +12,19 @@
 //     REQUIRE(client.answer().at == 110ms);
 //     REQUIRE(bench.backend.visits().size() == 2);
 //
+// A component, described as users describe it, may stand between the client and the backend:
+//
+//     Callee& shop = bench.component("shop", R"({"type": "service", ...})");
+//     Client& client = bench.client({"timeout(1s)"}, shop);
+//
 // Instants are durations since the start of the run. Every call that a test makes is answered or
 // given up; `bench.balanced()` says that the books agree.
 
+#include "sim/config/json_reader.hpp"
 #include "sim/config/reader.hpp"
 #include "sim/world/chain.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <deque>
 #include <functional>
@@ -41,6 +48,8 @@ void add_hedge(Catalogue& catalogue);
 void add_pool(Catalogue& catalogue);
 void add_rate_limit(Catalogue& catalogue);
 void add_retry(Catalogue& catalogue);
+void add_service(Catalogue& catalogue);
+void add_sql_database(Catalogue& catalogue);
 void add_throttle(Catalogue& catalogue);
 void add_timeout(Catalogue& catalogue);
 
@@ -99,6 +108,12 @@ public:
     /// Whatever the function says for each call.
     void plays(std::function<Act(const Request&)> script) { script_ = std::move(script); }
 
+    /// Ends a call that hangs, now. It may be another than the one that the script is asked about.
+    void answer(std::size_t visit, Reply reply) {
+        Visit& answered = visits_[visit];
+        static_cast<Copy&>(*find_instance(answered.endpoint)).answer(answered, reply);
+    }
+
     /// Done whenever the backend hears that a caller gave up, before anything else.
     void when_abandoned(std::function<void()> what) { when_abandoned_ = std::move(what); }
 
@@ -140,6 +155,13 @@ private:
             : Instance(backend.world_, backend.name(), zone, number), backend_(backend) {}
 
         void on_reply(Call&, Reply) override {}
+
+        void answer(const Visit& visit, Reply reply) {
+            const auto is_it = [&visit](const Job& job) { return job.visit == &visit; };
+            const auto job = std::find_if(jobs_.begin(), jobs_.end(), is_it);
+            assert(job != jobs_.end() && "the call is inside");
+            end(*job, reply);
+        }
 
     private:
         void accept(Call& call) override {
@@ -296,26 +318,47 @@ public:
 
     /// With these policies to choose from, besides `balance`, and one endpoint.
     explicit Bench(std::vector<Add> policies, std::uint64_t seed = 1)
-        : catalogue_(filled(policies)), world(catalogue_, seed, 0, Network{}), backend(world) {
+        : catalogue_(filled(policies)),
+          world(catalogue_, seed, 0, Network{}),
+          backend(static_cast<Backend&>(world.add(std::make_unique<Backend>(world)))) {
         backend.add_instance(0);
     }
 
 private:
     Catalogue catalogue_;
+    std::list<Choice<ComponentFamily>> descriptions_;
 
 public:
     World world;
-    Backend backend;
+    Backend& backend;
 
     /// A client behind these policies, outermost first. Mistakes in them are thrown.
-    Client& client(const std::vector<std::string>& policies) {
+    Client& client(const std::vector<std::string>& policies) { return client(policies, backend); }
+
+    Client& client(const std::vector<std::string>& policies, Callee& callee) {
         Sources sources;
         Problems problems;
         CallParameters parameters = read_policies(policies, sources, problems);
         problems.raise(sources);
         clients_.push_back(
-            std::make_unique<Client>(world, std::move(parameters), clients_.size() + 1, backend));
+            std::make_unique<Client>(world, std::move(parameters), clients_.size() + 1, callee));
         return *clients_.back();
+    }
+
+    /// A component as a scenario describes it. What it calls is there already.
+    Callee& component(const std::string& name, const std::string& json) {
+        Sources sources;
+        Problems problems;
+        const Value value = read_json(sources, name, json, problems);
+        Reading reading{catalogue_.families, problems};
+        Choice<ComponentFamily>& description = descriptions_.emplace_back();
+        read(value, description, reading);
+        problems.raise(sources);
+        auto& made = static_cast<Callee&>(
+            world.add(catalogue_.make_component(world, name, description.chosen())));
+        made.connect();
+        made.start();
+        return made;
     }
 
     /// What the loader would say of these policies; empty when all is well.
@@ -339,13 +382,18 @@ public:
     }
 
     /// What the meter "retry.attempts" of the edge has counted so far; 0 if there is no such meter.
-    std::uint64_t count(std::string_view meter) const {
+    std::uint64_t count(std::string_view meter) const { return count("client -> backend", meter); }
+
+    std::uint64_t count(std::string_view owner, std::string_view meter) const {
         for (const auto& [name, named] : world.meters.counters()) {
-            if (name.owner == "client -> backend" && name.name == meter) {
-                return named->meter.total();
-            }
+            if (name.owner == owner && name.name == meter) return named->meter.total();
         }
         return 0;
+    }
+
+    /// Where the level of this component, or of this edge, stands.
+    std::int64_t level(std::string_view owner, std::string_view meter) {
+        return world.meters.level(owner, meter, "").value();
     }
 
     /// Every call that was opened was answered, was wasted, or lives.
