@@ -177,6 +177,27 @@ TEST_CASE("the number of threads changes no byte") {
     REQUIRE(one.out == four.out);
 }
 
+TEST_CASE("what becomes of a query whose caller left decides what becomes of the shop") {
+    struct Fate {
+        std::string scenario;
+        std::string availability;  // at least 20 % while the database is slow
+        std::string recovery;      // within 30 s
+        std::string verdict;
+    };
+    for (const Fate& fate : {Fate{"three-fates.json", "✗", "✗", "metastable in 2 of 2"},
+                             Fate{"three-fates-orphaned.json", "✗", "✓", "recovered in 2 of 2"},
+                             Fate{"three-fates-cancelled.json", "✓", "✓", "recovered in 2 of 2"}}) {
+        INFO(fate.scenario);
+        const Ended ended = shell("$P run scenarios/" + fate.scenario +
+                                  " --replications 2 --quiet --only-expectations");
+        REQUIRE(ended.code == 0);
+        REQUIRE_THAT(ended.out,
+                     ContainsSubstring("  " + fate.availability + " order.availability"));
+        REQUIRE_THAT(ended.out, ContainsSubstring("  " + fate.recovery + " recovery_time"));
+        REQUIRE_THAT(ended.out, ContainsSubstring(fate.verdict));
+    }
+}
+
 TEST_CASE("explain knows the words of scenarios and guesses at others") {
     REQUIRE(shell("$P explain service").code == 0);
     const Ended ended = shell("$P explain servce 2>&1");
