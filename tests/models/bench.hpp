@@ -114,6 +114,9 @@ public:
         static_cast<Copy&>(*find_instance(answered.endpoint)).answer(answered, reply);
     }
 
+    /// Done whenever the backend has answered a call, as the last thing.
+    void when_answered(std::function<void()> what) { when_answered_ = std::move(what); }
+
     /// Done whenever the backend hears that a caller gave up, before anything else.
     void when_abandoned(std::function<void()> what) { when_abandoned_ = std::move(what); }
 
@@ -193,6 +196,7 @@ private:
             Call& call = *job.call;
             jobs_.erase(job.self);
             world_.calls.reply(call, reply);
+            if (backend_.when_answered_) backend_.when_answered_();
         }
 
         void condition_changed(const Condition&) override {}
@@ -220,6 +224,7 @@ private:
     }
 
     std::function<Act(const Request&)> script_ = [](const Request&) { return replies(); };
+    std::function<void()> when_answered_;
     std::function<void()> when_abandoned_;
     std::deque<Visit> visits_;
     std::size_t count_ = 0;

@@ -226,23 +226,62 @@ TEST_CASE("a failure at once while branches are being started gives up on those 
     REQUIRE(all_is_over(bench));
 }
 
-TEST_CASE("giving up on one branch hands its permit to the next, which is given up as well") {
-    // The permit that the first branch gives back lets the second call; that must not be taken for
-    // a step that goes on.
+TEST_CASE("a sibling's failure cancels a branch whose own failure nobody has taken up yet") {
+    Bench bench(everything);
+    Callee& it = bench.component("it", early_and_late(R"("on_failure": "cancel")"));
+    Client& client = bench.client({}, it);
+    bench.backend.plays({silence, fails(Outcome::error)});
+    bench.backend.when_answered([&] {
+        if (!bench.backend.visits()[0].ended) bench.backend.answer(0, {Outcome::error});
+    });
+    client.call();
+    bench.run();
+    REQUIRE(client.answer().outcome == Outcome::dependency_failed);
+    REQUIRE(client.answer().at == 1ms);
+    REQUIRE(bench.level("it", "threads.present") == 0);
+    REQUIRE(all_is_over(bench));
+}
+
+TEST_CASE("the caller gives up on a service that has not yet taken up the failure it will report") {
     Bench bench(everything);
     Callee& it = bench.component(
-        "it", service(R"({"on_failure": "cancel", "parallel": [[{"call": "backend.x"}],
-                         [{"call": "backend.x"}]]})",
-                      R"j(, "cancellation": "running",
-                          "calls": {"backend": {"policy": ["bulkhead(1, wait=1h)"]}})j"));
-    bench.backend.plays({hangs(), replies()});
+        "it", service(R"({"call": "backend.x"}, {"copies": 2, "parallel": [[{"wait": "1ms"}]]})",
+                      R"(, "threads": 1, "cancellation": "running")"));
     Client& client = bench.client({}, it);
+    bench.backend.plays({fails(Outcome::error), replies()});
+    bench.backend.when_answered([&] {
+        if (client.waits_for(0)) client.give_up(0);
+    });
     client.call();
-    client.give_up_at(1ms);
-    bench.run();
     REQUIRE(client.answers().empty());
     REQUIRE(bench.level("it", "threads.present") == 0);
     REQUIRE(all_is_over(bench));
+    client.call();
+    bench.run();
+    REQUIRE(client.answer().latency == 1ms);
+    REQUIRE(all_is_over(bench));
+}
+
+TEST_CASE("giving up on one branch lets another end, which is not taken for the end of the step") {
+    // The second branch has the only permit; it is given up first, and what it gives back lets the
+    // first branch call and end.
+    for (const std::string options : {R"("join": "first")", R"("on_failure": "cancel")"}) {
+        Bench bench(everything);
+        Callee& it = bench.component("it", service("{" + options + R"(, "parallel": [
+                                {"steps": [{"wait": "1us"}, {"call": "backend.x"}]},
+                                {"steps": [{"call": "backend.x"}]}]}, {"call": "backend.x"})",
+                                                   R"j(, "cancellation": "running",
+                              "calls": {"backend": {"policy": ["bulkhead(1, wait=1h)"]}})j"));
+        bench.backend.plays({hangs(), replies()});
+        Client& client = bench.client({}, it);
+        client.call();
+        client.give_up_at(1ms);
+        bench.run();
+        REQUIRE(client.answers().empty());
+        REQUIRE(bench.backend.count() == 2);
+        REQUIRE(bench.level("it", "threads.present") == 0);
+        REQUIRE(all_is_over(bench));
+    }
 }
 
 TEST_CASE("the caller of a service gives up while the service is inside a call of its own") {
