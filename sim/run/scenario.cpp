@@ -198,8 +198,8 @@ private:
 /// fit, delays that are none.
 class CrossCheck {
 public:
-    CrossCheck(ScenarioParameters& parameters, const Catalogue& catalogue, Problems& problems)
-        : parameters_(parameters), catalogue_(catalogue), problems_(problems) {}
+    CrossCheck(ScenarioParameters& parameters, Problems& problems)
+        : parameters_(parameters), problems_(problems) {}
 
     void names() {
         std::vector<std::string_view> zones;
@@ -273,7 +273,6 @@ private:
     }
 
     ScenarioParameters& parameters_;
-    const Catalogue& catalogue_;
     Problems& problems_;
     std::set<std::string, std::less<>> zones_;
     std::set<std::string, std::less<>> zones_and_regions_;
@@ -322,7 +321,7 @@ std::unique_ptr<const Scenario> Scenario::make(Value value, const std::string& p
                     }};
     read(value, scenario->parameters_, reading);
     problems.raise(sources);  // names are checked only in what could be read
-    CrossCheck check(scenario->parameters_, catalogue, problems);
+    CrossCheck check(scenario->parameters_, problems);
     check.names();
     check.faults();
     const std::unique_ptr<const World> world = scenario->world(0, 0);
