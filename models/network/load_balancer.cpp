@@ -13,6 +13,7 @@
 
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
+#include "sim/world/inside.hpp"
 #include "sim/world/station.hpp"
 
 #include <algorithm>
@@ -136,8 +137,7 @@ private:
         Timer arrival;  // at the end of the node's own latency
         Reply reply;
         bool answered = false;
-        Flight* before = nullptr;
-        Flight* after = nullptr;
+        Neighbours<Flight> others;
     };
 
     class Forwarder final : public Instance {
@@ -171,7 +171,7 @@ private:
             }
             flight.call = &call;
             call.callee_note = reinterpret_cast<std::uint64_t>(&flight);
-            link(flight);
+            inside_.push_back(flight);
             Draws draws = stream_.draws(call.demand_key());
             const double seconds =
                 parameters_.latency.distribution().sample(draws) * condition().slow;
@@ -190,7 +190,7 @@ private:
 
         void go_on(Flight& flight) {
             if (condition().mode == Condition::Mode::hanging) {
-                stalled_.push_back(&flight);
+                stalled_.add(flight);
             } else if (flight.answered) {
                 finish(flight);
             } else {
@@ -226,8 +226,7 @@ private:
         void stop(Flight& flight) {
             world_.engine.cancel(flight.arrival);
             if (flight.child != nullptr) world_.calls.abandon(*flight.child);
-            const auto stalled = std::find(stalled_.begin(), stalled_.end(), &flight);
-            if (stalled != stalled_.end()) stalled_.erase(stalled);
+            stalled_.remove(flight);
         }
 
         void condition_changed(const Condition& before) override {
@@ -237,18 +236,13 @@ private:
                 connections_.resize(static_cast<std::int64_t>(left));
             }
             if (now.mode != Condition::Mode::up) return;
-            std::reverse(stalled_.begin(), stalled_.end());
-            while (!stalled_.empty()) {
-                Flight& flight = *stalled_.back();
-                stalled_.pop_back();
-                go_on(flight);
-            }
+            stalled_.release([this](Flight& flight) { go_on(flight); });
         }
 
         void crash() override {
             stalled_.clear();
-            while (first_ != nullptr) {
-                Flight& flight = *first_;
+            while (!inside_.empty()) {
+                Flight& flight = *inside_.first();
                 stop(flight);
                 doom(*flight.call);
                 forget(flight);
@@ -257,19 +251,8 @@ private:
 
         void forget(Flight& flight) {
             connections_.leave(flight);
-            unlink(flight);
+            inside_.remove(flight);
             flights_.release(flight);
-        }
-
-        void link(Flight& flight) {
-            flight.before = last_;
-            (last_ == nullptr ? first_ : last_->after) = &flight;
-            last_ = &flight;
-        }
-
-        void unlink(Flight& flight) {
-            (flight.before == nullptr ? first_ : flight.before->after) = flight.after;
-            (flight.after == nullptr ? last_ : flight.after->before) = flight.before;
         }
 
         const Parameters& parameters_;
@@ -279,9 +262,8 @@ private:
         Chain chain_;
         ReasonId full_;
         Pool<Flight> flights_;
-        Flight* first_ = nullptr;
-        Flight* last_ = nullptr;
-        std::vector<Flight*> stalled_;  // could go on, but the node hangs
+        List<Flight, &Flight::others> inside_;
+        Stalled<Flight> stalled_;
     };
 
     Callee& target() const {
