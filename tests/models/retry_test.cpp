@@ -91,6 +91,15 @@ TEST_CASE("a retry tries again only after the failures that it lists") {
     REQUIRE_THAT(bench.problems_of({"retry(3, on=[ok])"}), ContainsSubstring("must be one of"));
 }
 
+TEST_CASE("a backoff that is a time is told how to write pauses of one length") {
+    Bench bench({add_retry});
+    REQUIRE_THAT(bench.problems_of({"retry(3, backoff=100ms)"}),
+                 ContainsSubstring("for pauses of one length write backoff=fixed, base=100ms"));
+    REQUIRE_THAT(bench.problems_of({"retry(3, backoff=fixd)"}),
+                 ContainsSubstring("did you mean \"fixed\"?"));
+    REQUIRE(bench.problems_of({"retry(3, backoff=fixed, base=100ms)"}).empty());
+}
+
 TEST_CASE("attempts and successes of independent failures follow the geometric series") {
     struct Row {
         double failing;
