@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -56,7 +57,7 @@ public:
         std::int64_t instances = 1;
         std::vector<std::string> zones;
         ComponentName target;
-        std::vector<Choice<PolicyFamily>> policy;
+        std::optional<std::vector<Choice<PolicyFamily>>> policy;
         Law<Duration> latency = "0s";
         std::int64_t connections = 16384;
 
@@ -66,26 +67,29 @@ public:
             fields("instances", instances, "How many nodes share the calls.",
                    {.minimum = 0, .maximum = 60000});
             fields("zones", zones, "The zones they are spread over in turn; all zones if empty.");
-            fields("policy", policy,
-                   "What a node does around each call, outermost first; where none of it balances, "
-                   "the instances of the target take turns.",
-                   {.source = "AWS Application Load Balancer: round robin"});
+            fields(
+                "policy", policy,
+                "What a node does around each call, outermost first; where none of it balances, "
+                "the instances of the target take turns.",
+                {.source = "AWS Application Load Balancer, target group attributes: round robin"});
             fields("latency", latency, "What a node adds to each call on its way in.");
             fields("connections", connections, "Calls under way through one node.",
-                   {.minimum = 1, .source = "ingress-nginx max-worker-connections"});
+                   {.minimum = 1,
+                    .source = "ingress-nginx 1 ConfigMap max-worker-connections, of one worker"});
         }
     };
 
     LoadBalancer(World& world, std::string name, const Parameters& parameters)
         : Callee(world, std::move(name)),
           parameters_(parameters),
-          forwarding_{parameters.policy},
+          forwarding_{parameters.policy.value_or(std::vector<Choice<PolicyFamily>>{})},
           meters_(world.meters, this->name()) {
         const auto balances = [&](const Choice<PolicyFamily>& policy) {
             return world.catalogue.kind_of(policy.word()) == PolicyKind::balancing;
         };
-        if (std::none_of(parameters.policy.begin(), parameters.policy.end(), balances)) {
-            forwarding_.policy.push_back(round_robin(world.catalogue));
+        auto& policy = forwarding_.policy;
+        if (std::none_of(policy.begin(), policy.end(), balances)) {
+            policy.push_back(round_robin(world.catalogue));
         }
     }
 

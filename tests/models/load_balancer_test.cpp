@@ -17,6 +17,8 @@ TEST_CASE("a load balancer without a policy lets the instances take turns") {
     for (const Visit& visit : stage.backend().visits()) turns.push_back(visit.endpoint);
     for (std::size_t i = 3; i < turns.size(); ++i) REQUIRE(turns[i] == turns[i - 3]);
     REQUIRE(std::set<std::uint16_t>(turns.begin(), turns.begin() + 3).size() == 3);
+    // An empty list would say that it does nothing around its calls.
+    REQUIRE(stage.echoed().find("policy") == nullptr);
 }
 
 TEST_CASE("a load balancer that is given a balancing policy uses that one") {

@@ -8,6 +8,7 @@
 //     stage.run();
 //     REQUIRE(stage.answered_at() == Instants{1s});
 
+#include "sim/config/echo.hpp"
 #include "sim/config/json_reader.hpp"
 #include "sim/stats/meters.hpp"
 #include "tests/catch.hpp"
@@ -67,6 +68,9 @@ public:
         stage.read_choice(json, sources, problems);
         return problems.render(sources);
     }
+
+    /// Its description with every default in its place.
+    Value echoed() { return echo_slot(slot_of(component_)); }
 
     Backend& backend() { return *backend_; }
     Client& client() { return *client_; }
