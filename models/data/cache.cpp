@@ -79,12 +79,14 @@ public:
                    {.minimum = 1, .maximum = 60000});
             fields("zones", zones, "The zones they are spread over in turn; all zones if empty.");
             fields("cpu", cpu, "Processor time of a command.",
-                   {.source = "Redis 7: about 100 000 simple commands a second and core"});
+                   {.source =
+                        "assumed: the order of what redis-benchmark measures without pipelining"});
             fields("cores", cores, "Cores of one instance; commands take turns on them.",
-                   {.minimum = 1, .source = "Redis 7: one thread runs all commands"});
+                   {.minimum = 1,
+                    .source = "Redis 7: one thread runs all commands, also with io-threads"});
             fields("connections", connections,
                    "Calls inside one instance, those that wait for a load included.",
-                   {.minimum = 1, .source = "Redis 7 maxclients"});
+                   {.minimum = 1, .source = "Redis 7 redis.conf maxclients"});
         }
 
     private:

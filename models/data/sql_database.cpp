@@ -97,7 +97,7 @@ public:
                    {.above = 0});
             fields("connections", connections,
                    "Statements inside, those of callers that gave up included.",
-                   {.minimum = 1, .source = "PostgreSQL 17 max_connections"});
+                   {.minimum = 1, .source = "PostgreSQL 17 max_connections: typically 100"});
             fields("cancellation", cancellation, "What happens to a call whose caller gave up.",
                    {.source = "PostgreSQL 17: client_connection_check_interval is off"});
             fields("io_depth", io_depth, "Reads that the storage serves at the same time.",
@@ -105,9 +105,9 @@ public:
             fields("io_time", io_time, "What the storage takes for one read.",
                    {.source = "assumed for Amazon EBS gp3"});
             fields("iops", iops, "Reads a second that the storage allows; 0 is no limit.",
-                   {.minimum = 0, .source = "Amazon EBS gp3 baseline"});
+                   {.minimum = 0, .source = "Amazon EBS User Guide, gp3: baseline"});
             fields("prefetch", prefetch, "Reads of one statement under way at the same time.",
-                   {.minimum = 1, .source = "PostgreSQL 17 effective_io_concurrency"});
+                   {.minimum = 1, .source = "PostgreSQL 17 effective_io_concurrency; 16 since 18"});
             fields("flush_time", flush_time, "What a flush of the log takes.",
                    {.source = "assumed for network storage"});
             fields("synchronous_standby", synchronous_standby,

@@ -81,12 +81,14 @@ public:
             fields("cores", cores, "Processor cores of one instance.", {.above = 0});
             fields("concurrency", concurrency, "What a call holds while it is served.");
             fields("threads", threads, "Calls served at once by one instance with threads.",
-                   {.minimum = 1, .source = "Apache Tomcat 10 maxThreads"});
+                   {.minimum = 1, .source = "Apache Tomcat 10.1 maxThreads"});
             fields("connections", connections,
                    "Calls inside one event loop instance, those of callers that gave up included.",
                    {.minimum = 1, .source = "Netty and Node.js set no limit; file descriptors do"});
-            fields("queue", queue, "Calls that may wait for a thread of one instance.",
-                   {.minimum = 0, .source = "Apache Tomcat 10 acceptCount"});
+            fields(
+                "queue", queue, "Calls that may wait for a thread of one instance.",
+                {.minimum = 0,
+                 .source = "Apache Tomcat 10.1 acceptCount, where maxConnections is maxThreads"});
             fields("queue_timeout", queue_timeout, "The longest wait for a thread; 0 is no limit.");
             fields("discipline", discipline, "Who of those who wait is served next.");
             fields("cancellation", cancellation, "What happens to a call whose caller gave up.");

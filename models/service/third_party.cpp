@@ -88,7 +88,7 @@ struct Operation {
         fields("error_rate", error_rate, "Instead of that of the component.",
                {.minimum = 0, .maximum = 1});
         fields("quota", quota, "What is allowed of this operation alone.",
-               {.source = "Stripe rate limits (docs.stripe.com/rate-limits): each endpoint"});
+               {.source = "docs.stripe.com/rate-limits: 25 a second for each endpoint"});
     }
 };
 
@@ -108,7 +108,7 @@ public:
             fields("error_rate", error_rate, "The share of calls that it answers with an error.",
                    {.minimum = 0, .maximum = 1, .source = "assumed for a payment provider"});
             fields("quota", quota, "What is allowed of all operations together.",
-                   {.source = "Stripe rate limits (docs.stripe.com/rate-limits): live mode"});
+                   {.source = "docs.stripe.com/rate-limits: 100 a second in live mode"});
             fields("concurrency", concurrency,
                    "Calls it serves for us at the same time; no limit if not given.",
                    {.minimum = 1});
