@@ -1,4 +1,4 @@
-// The list of what exists: one line for each file of models/.
+// The list of what exists: one line for each component and policy.
 
 #include "models/catalogue.hpp"
 

@@ -27,12 +27,13 @@
 // they are asked for or evicted; calls inside count as connections, idle connections do not; while
 // an instance hangs, origins that reply are heard when it goes on.
 
-#include "sim/core/elementary.hpp"
+#include "models/data/contents.hpp"
+#include "models/data/popularity.hpp"
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
+#include "sim/world/inside.hpp"
 #include "sim/world/station.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cassert>
 #include <string>
@@ -42,284 +43,11 @@
 namespace prodsim {
 namespace {
 
-// ---- which object ----
-
-struct PopularityFamily {
-    static constexpr std::string_view name = "popularity";
-};
-
-struct ZipfPopularity {
-    double exponent = 0.9;
-
-    void describe(Fields& fields) {
-        fields("exponent", exponent, "The object of rank k is asked for in proportion to 1/k^s.",
-               {.minimum = 0,
-                .maximum = 10,
-                .position = 1,
-                .source = "assumed; Breslau et al. 1999 measured 0.64 to 0.83 for web pages"});
-    }
-};
-
-struct UniformPopularity {
-    void describe(Fields&) {}
-};
-
-struct WeightedPopularity {
-    std::vector<double> weights;
-
-    void describe(Fields& fields) {
-        fields("weights", weights, "How often each object is asked for, relative to the others.",
-               {.minimum = 0, .required = true, .position = 1});
-    }
-};
-
-/// Ranks from 1 to n with probability proportional to rank^-s, exactly, without a table:
-/// rejection-inversion (Hoermann & Derflinger 1996, "Rejection-inversion to generate variates from
-/// monotone discrete distributions"), 1.1 draws on average.
-class Zipf {
-public:
-    Zipf(std::int64_t n, double exponent)
-        : n_(static_cast<double>(n)),
-          exponent_(exponent),
-          first_(integral(1.5) - 1),
-          last_(integral(n_ + 0.5)),
-          sure_(2 - inverse(integral(2.5) - density(2))) {}
-
-    std::uint64_t rank(Draws& draws) const {
-        while (true) {
-            const double u = last_ + draws.uniform() * (first_ - last_);
-            const double x = inverse(u);
-            const auto nearest = static_cast<double>(static_cast<std::int64_t>(x + 0.5));
-            const double k = std::clamp(nearest, 1.0, n_);
-            if (k - x <= sure_ || u >= integral(k + 0.5) - density(k)) {
-                return static_cast<std::uint64_t>(k);
-            }
-        }
-    }
-
-private:
-    double density(double x) const { return elementary::exp(-exponent_ * elementary::log(x)); }
-
-    // The integral of t^-s from 1 to x, and its inverse, without cancellation near s = 1.
-    double integral(double x) const {
-        const double log_x = elementary::log(x);
-        const double power = (1 - exponent_) * log_x;
-        return power == 0 ? log_x : log_x * (elementary::expm1(power) / power);
-    }
-    double inverse(double area) const {
-        const double power = std::max(-1.0, (1 - exponent_) * area);
-        return elementary::exp(power == 0 ? area : area * (elementary::log1p(power) / power));
-    }
-
-    double n_;
-    double exponent_;
-    double first_;
-    double last_;
-    double sure_;
-};
-
 /// What a call is about.
 struct Object {
     std::uint64_t key;
     bool comes_again;
 };
-
-// ---- what is held ----
-
-/// From keys to words: open addressing, at most three quarters full. A removal moves its followers
-/// back, so nothing is left to clean up.
-class Index {
-public:
-    static constexpr std::uint64_t absent = ~std::uint64_t{0};
-
-    std::uint64_t find(std::uint64_t key) const {
-        for (std::size_t at = home(key); places_[at].word != absent; at = next(at)) {
-            if (places_[at].key == key) return places_[at].word;
-        }
-        return absent;
-    }
-
-    /// REQUIRES: the key is not there.
-    void add(std::uint64_t key, std::uint64_t word) {
-        if (4 * (count_ + 1) > 3 * places_.size()) grow();
-        ++count_;
-        put(key, word);
-    }
-
-    /// REQUIRES: the key is there.
-    void remove(std::uint64_t key) {
-        std::size_t hole = home(key);
-        while (places_[hole].key != key) hole = next(hole);
-        for (std::size_t at = next(hole); places_[at].word != absent; at = next(at)) {
-            const std::size_t distance = (at - home(places_[at].key)) & mask();
-            if (distance < ((at - hole) & mask())) continue;
-            places_[hole] = places_[at];
-            hole = at;
-        }
-        places_[hole] = {};
-        --count_;
-    }
-
-    void clear() {
-        places_.assign(smallest, {});
-        count_ = 0;
-    }
-
-private:
-    static constexpr std::size_t smallest = 16;
-    struct Place {
-        std::uint64_t key = 0;
-        std::uint64_t word = absent;
-    };
-
-    std::size_t mask() const { return places_.size() - 1; }
-    std::size_t home(std::uint64_t key) const { return mix(key) & mask(); }
-    std::size_t next(std::size_t at) const { return (at + 1) & mask(); }
-
-    void put(std::uint64_t key, std::uint64_t word) {
-        std::size_t at = home(key);
-        while (places_[at].word != absent) at = next(at);
-        places_[at] = {key, word};
-    }
-
-    void grow() {
-        const std::vector<Place> before =
-            std::exchange(places_, std::vector<Place>(2 * places_.size()));
-        for (const Place& place : before) {
-            if (place.word != absent) put(place.key, place.word);
-        }
-    }
-
-    std::vector<Place> places_ = std::vector<Place>(smallest);
-    std::size_t count_ = 0;
-};
-
-enum class Eviction : std::uint8_t { lru, fifo, random };
-
-std::span<const Word> words(Eviction) {
-    static constexpr std::array all{
-        Word{"lru", Eviction::lru, "The one that was not asked for the longest."},
-        Word{"fifo", Eviction::fifo, "The one that was kept first."},
-        Word{"random", Eviction::random, "Any, each with the same chance."},
-    };
-    return all;
-}
-
-/// The objects of one instance. Every operation takes constant time; memory grows with what is
-/// held. Expired objects are still here: whoever finds one decides what it is good for.
-class Contents {
-public:
-    struct Entry {
-        std::uint64_t key;
-        Time expires;
-        std::uint32_t older;
-        std::uint32_t newer;
-    };
-
-    Contents(std::uint64_t capacity, Eviction eviction, Stream chance)
-        : capacity_(capacity), eviction_(eviction), chance_(chance) {}
-
-    const Entry* find(std::uint64_t key) const {
-        const std::uint64_t slot = index_.find(key);
-        return slot == Index::absent ? nullptr : &entries_[slot];
-    }
-
-    /// It was asked for.
-    void touch(const Entry& entry) {
-        if (eviction_ == Eviction::lru) refresh(slot_of(entry));
-    }
-
-    /// Keeps it until `expires`, in place of another if there is no room. True if one was evicted.
-    bool keep(std::uint64_t key, Time expires) {
-        const std::uint64_t known = index_.find(key);
-        if (known != Index::absent) {
-            entries_[known].expires = expires;
-            if (eviction_ == Eviction::lru) refresh(static_cast<std::uint32_t>(known));
-            return false;
-        }
-        const bool full = size_ >= capacity_;
-        if (full) remove(entries_[victim()].key);
-        const std::uint32_t slot = free_slot();
-        entries_[slot] = {key, expires, none, none};
-        append(slot);
-        index_.add(key, slot);
-        ++size_;
-        return full;
-    }
-
-    /// True if it was there.
-    bool remove(std::uint64_t key) {
-        const std::uint64_t known = index_.find(key);
-        if (known == Index::absent) return false;
-        const auto slot = static_cast<std::uint32_t>(known);
-        detach(slot);
-        index_.remove(key);
-        entries_[slot].newer = std::exchange(free_, slot);
-        --size_;
-        return true;
-    }
-
-    void clear() {
-        entries_.clear();
-        index_.clear();
-        oldest_ = newest_ = free_ = none;
-        size_ = 0;
-    }
-
-    std::uint64_t size() const { return size_; }
-
-private:
-    static constexpr std::uint32_t none = ~std::uint32_t{0};
-
-    std::uint32_t slot_of(const Entry& entry) const {
-        return static_cast<std::uint32_t>(&entry - entries_.data());
-    }
-
-    // A full cache has no free slots, so any slot is an object.
-    std::uint32_t victim() {
-        if (eviction_ != Eviction::random) return oldest_;
-        return static_cast<std::uint32_t>(chance_.next().below(entries_.size()));
-    }
-
-    std::uint32_t free_slot() {
-        if (free_ == none) {
-            entries_.emplace_back();
-            return static_cast<std::uint32_t>(entries_.size() - 1);
-        }
-        return std::exchange(free_, entries_[free_].newer);
-    }
-
-    void refresh(std::uint32_t slot) {
-        if (slot == newest_) return;
-        detach(slot);
-        append(slot);
-    }
-
-    void append(std::uint32_t slot) {
-        entries_[slot].older = newest_;
-        entries_[slot].newer = none;
-        (newest_ == none ? oldest_ : entries_[newest_].newer) = slot;
-        newest_ = slot;
-    }
-
-    void detach(std::uint32_t slot) {
-        const Entry& entry = entries_[slot];
-        (entry.older == none ? oldest_ : entries_[entry.older].newer) = entry.newer;
-        (entry.newer == none ? newest_ : entries_[entry.newer].older) = entry.older;
-    }
-
-    std::uint64_t capacity_;
-    Eviction eviction_;
-    Stream chance_;
-    Index index_;
-    std::vector<Entry> entries_;
-    std::uint32_t oldest_ = none;
-    std::uint32_t newest_ = none;
-    std::uint32_t free_ = none;
-    std::uint64_t size_ = 0;
-};
-
-// ---- the component ----
 
 class Cache final : public Callee {
 public:
@@ -351,12 +79,14 @@ public:
                    {.minimum = 1, .maximum = 60000});
             fields("zones", zones, "The zones they are spread over in turn; all zones if empty.");
             fields("cpu", cpu, "Processor time of a command.",
-                   {.source = "Redis 7: about 100 000 simple commands a second and core"});
+                   {.source =
+                        "assumed: the order of what redis-benchmark measures without pipelining"});
             fields("cores", cores, "Cores of one instance; commands take turns on them.",
-                   {.minimum = 1, .source = "Redis 7: one thread runs all commands"});
+                   {.minimum = 1,
+                    .source = "Redis 7: one thread runs all commands, also with io-threads"});
             fields("connections", connections,
                    "Calls inside one instance, those that wait for a load included.",
-                   {.minimum = 1, .source = "Redis 7 maxclients"});
+                   {.minimum = 1, .source = "Redis 7 redis.conf maxclients"});
         }
 
     private:
@@ -410,14 +140,8 @@ public:
           parameters_(parameters),
           loading_{parameters.policy},
           meters_(world.meters, this->name()),
-          objects_(world.stream(this->name() + "/objects")) {
-        if (const auto* zipf = parameters.popularity.as<ZipfPopularity>()) {
-            zipf_.emplace(parameters.keys.value_or(1), zipf->exponent);
-        } else if (const auto* weighted = parameters.popularity.as<WeightedPopularity>()) {
-            double sum = 0;
-            for (const double weight : weighted->weights) cumulative_.push_back(sum += weight);
-        }
-    }
+          objects_(world.stream(this->name() + "/objects")),
+          popularity_(parameters.popularity, parameters.keys.value_or(1)) {}
 
     std::optional<std::uint16_t> operation(std::string_view wanted) const override {
         for (std::uint16_t i = 0; i < commands.size(); ++i) {
@@ -518,10 +242,8 @@ private:
         Object object{};
         bool on_cpu = false;
         Load* load = nullptr;  // that it waits for
-        Job* before = nullptr;
-        Job* after = nullptr;
-        Job* earlier = nullptr;  // of those who wait for the same load
-        Job* later = nullptr;
+        Neighbours<Job> others;
+        Neighbours<Job> companions;  // who wait for the same load
     };
 
     /// A call to the origin, and who waits for it.
@@ -535,10 +257,8 @@ private:
         bool answering = false;   // it has ended
         Call* child = nullptr;
         Reply reply;
-        Job* first = nullptr;
-        Job* last = nullptr;
-        Load* before = nullptr;
-        Load* after = nullptr;
+        List<Job, &Job::companions> waiting;
+        Neighbours<Load> others;
     };
 
     class Shard final : public Instance {
@@ -579,7 +299,7 @@ private:
             load.child = nullptr;
             load.reply = reply;
             if (condition().mode == Condition::Mode::hanging) {
-                stalled_.push_back(&load);
+                stalled_.add(load);
             } else {
                 finish_load(load);
             }
@@ -604,7 +324,7 @@ private:
             job.call = &call;
             job.object = object;
             call.callee_note = reinterpret_cast<std::uint64_t>(&job);
-            link(job);
+            inside_.push_back(job);
             Draws draws = demands_.draws(call.demand_key());
             const Duration demand = sample_duration(parameters_.cpu.distribution(), draws);
             if (demand.count() == 0) {
@@ -685,7 +405,7 @@ private:
         }
 
         void revalidate(Job& job) {
-            if (loads_by_key_.find(job.object.key) != Index::absent) return;
+            if (loads_by_key_.find(job.object.key) != KeyIndex::absent) return;
             Load& load = new_load(job);
             load.background = true;
             announce(load);
@@ -704,13 +424,12 @@ private:
         Load* joinable(Object object) {
             if (!parameters_.single_flight || !object.comes_again) return nullptr;
             const std::uint64_t known = loads_by_key_.find(object.key);
-            return known == Index::absent ? nullptr : reinterpret_cast<Load*>(known);
+            return known == KeyIndex::absent ? nullptr : reinterpret_cast<Load*>(known);
         }
 
         Load& new_load(Job& job) {
             Load& load = loads_.acquire(job.object, life(*job.call));
-            load.after = std::exchange(first_load_, &load);
-            if (load.after != nullptr) load.after->before = &load;
+            under_way_.push_front(load);
             return load;
         }
 
@@ -747,13 +466,13 @@ private:
         // Whoever is answered may do anything, call here again or make others give up: so each of
         // those who wait is taken out of the list before it is answered.
         void finish_load(Load& load) {
-            const bool was_wanted = load.first != nullptr || load.background;
+            const bool was_wanted = !load.waiting.empty() || load.background;
             const Reply reply = load.reply.good() ? loaded(load) : not_loaded(load);
             if (!was_wanted && load.reply.good()) meters_.late.add();
             take_out(load);
             load.answering = true;
-            while (load.first != nullptr) {
-                Job& job = *load.first;
+            while (!load.waiting.empty()) {
+                Job& job = *load.waiting.first();
                 leave(load, job);
                 if (reply.outcome == Outcome::stale && !load.reply.good()) meters_.stale.add();
                 finish(job, reply);
@@ -777,29 +496,23 @@ private:
 
         void take_out(Load& load) {
             if (load.is_known) loads_by_key_.remove(load.object.key);
-            (load.before == nullptr ? first_load_ : load.before->after) = load.after;
-            if (load.after != nullptr) load.after->before = load.before;
+            under_way_.remove(load);
         }
 
         void drop(Load& load) {
             take_out(load);
-            const auto stalled = std::find(stalled_.begin(), stalled_.end(), &load);
-            if (stalled != stalled_.end()) stalled_.erase(stalled);
+            stalled_.remove(load);
             if (load.child != nullptr) world_.calls.abandon(*load.child);
             loads_.release(load);
         }
 
         void wait_for(Load& load, Job& job) {
             job.load = &load;
-            job.earlier = load.last;
-            (load.last == nullptr ? load.first : load.last->later) = &job;
-            load.last = &job;
+            load.waiting.push_back(job);
         }
 
         void leave(Load& load, Job& job) {
-            (job.earlier == nullptr ? load.first : job.earlier->later) = job.later;
-            (job.later == nullptr ? load.last : job.later->earlier) = job.earlier;
-            job.earlier = job.later = nullptr;
+            load.waiting.remove(job);
             job.load = nullptr;
         }
 
@@ -810,7 +523,7 @@ private:
             if (job.load == nullptr) return;
             Load& load = *job.load;
             leave(load, job);
-            const bool wanted = load.first != nullptr || load.background || parameters_.fill_late;
+            const bool wanted = !load.waiting.empty() || load.background || parameters_.fill_late;
             if (!wanted && !load.answering) {
                 meters_.dropped.add();
                 drop(load);
@@ -819,47 +532,30 @@ private:
             world_.calls.reply(call, {Outcome::cancelled, 0});
         }
 
-        void condition_changed(const Condition& before) override {
-            const Condition& now = condition();
-            const double speed = now.mode == Condition::Mode::hanging ? 0 : 1 / now.slow;
-            if (speed != cpu_.speed()) cpu_.set_speed(speed);
-            if (now.capacity != before.capacity) {
-                cpu_.set_cores(std::max(1e-9, parameters_.cores * now.capacity));
-            }
-            if (now.mode != Condition::Mode::up) return;
-            std::reverse(stalled_.begin(), stalled_.end());
-            while (!stalled_.empty()) {
-                Load& load = *stalled_.back();
-                stalled_.pop_back();
-                finish_load(load);
-            }
+        void condition_changed(const Condition&) override {
+            weaken(cpu_, {.cores = parameters_.cores}, condition());
+            if (condition().mode != Condition::Mode::up) return;
+            stalled_.release([this](Load& load) { finish_load(load); });
         }
 
         // What it held is gone with the process.
         void crash() override {
             clear();
             stalled_.clear();
-            while (first_ != nullptr) {
-                Job& job = *first_;
+            while (!inside_.empty()) {
+                Job& job = *inside_.first();
                 if (job.on_cpu) cpu_.stop(job);
                 if (job.load != nullptr) leave(*job.load, job);
                 doom(*job.call);
                 forget(job);
             }
-            while (first_load_ != nullptr) drop(*first_load_);
+            while (!under_way_.empty()) drop(*under_way_.first());
         }
 
         void forget(Job& job) {
             connections_.leave(job);
-            (job.before == nullptr ? first_ : job.before->after) = job.after;
-            (job.after == nullptr ? last_ : job.after->before) = job.before;
+            inside_.remove(job);
             jobs_.release(job);
-        }
-
-        void link(Job& job) {
-            job.before = last_;
-            (last_ == nullptr ? first_ : last_->after) = &job;
-            last_ = &job;
         }
 
         Cache& cache_;
@@ -872,13 +568,12 @@ private:
         Contents contents_;
         ReasonId full_;
         std::optional<Chain> chain_;  // to the origin
-        Index loads_by_key_;          // those that others may join
+        KeyIndex loads_by_key_;       // those that others may join
         Pool<Job> jobs_;
         Pool<Load> loads_;
-        Job* first_ = nullptr;
-        Job* last_ = nullptr;
-        Load* first_load_ = nullptr;
-        std::vector<Load*> stalled_;  // the origin has replied, but the instance hangs
+        List<Job, &Job::others> inside_;
+        List<Load, &Load::others> under_way_;
+        Stalled<Load> stalled_;  // the origin has replied, but the instance hangs
     };
 
     Object object_of(const Call& call) const {
@@ -887,13 +582,7 @@ private:
             if (!draws.chance(parameters_.hit_ratio->value)) return {mix(call.subject), false};
             return {draws.below(static_cast<std::uint64_t>(parameters_.working_set)), true};
         }
-        if (zipf_) return {zipf_->rank(draws) - 1, true};
-        if (cumulative_.empty()) {
-            return {draws.below(static_cast<std::uint64_t>(*parameters_.keys)), true};
-        }
-        const double point = draws.uniform() * cumulative_.back();
-        const auto chosen = std::upper_bound(cumulative_.begin(), cumulative_.end() - 1, point);
-        return {static_cast<std::uint64_t>(chosen - cumulative_.begin()), true};
+        return {popularity_.object(draws), true};
     }
 
     /// Null when no instance is in service.
@@ -911,8 +600,7 @@ private:
     CallParameters loading_;
     ShardMeters meters_;
     Stream objects_;
-    std::optional<Zipf> zipf_;
-    std::vector<double> cumulative_;
+    Popularity popularity_;
     Callee* origin_ = nullptr;
     std::uint16_t origin_operation_ = 0;
 };
@@ -920,11 +608,7 @@ private:
 }  // namespace
 
 void add_cache(Catalogue& catalogue) {
-    Family& popularity = catalogue.families.declare(std::string(PopularityFamily::name),
-                                                    "How often each of many objects is asked for.");
-    popularity.add<ZipfPopularity>("zipf", "Few objects are popular, most are not.");
-    popularity.add<UniformPopularity>("uniform", "All objects equally often.");
-    popularity.add<WeightedPopularity>("weights", "As given, object by object.");
+    add_popularity(catalogue.families);
     catalogue.component<Cache>("cache", "Copies of objects in front of a slower origin.");
 }
 

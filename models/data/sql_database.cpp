@@ -21,6 +21,7 @@
 #include "sim/core/elementary.hpp"
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
+#include "sim/world/inside.hpp"
 #include "sim/world/station.hpp"
 
 #include <algorithm>
@@ -96,7 +97,7 @@ public:
                    {.above = 0});
             fields("connections", connections,
                    "Statements inside, those of callers that gave up included.",
-                   {.minimum = 1, .source = "PostgreSQL 17 max_connections"});
+                   {.minimum = 1, .source = "PostgreSQL 17 max_connections: typically 100"});
             fields("cancellation", cancellation, "What happens to a call whose caller gave up.",
                    {.source = "PostgreSQL 17: client_connection_check_interval is off"});
             fields("io_depth", io_depth, "Reads that the storage serves at the same time.",
@@ -104,9 +105,9 @@ public:
             fields("io_time", io_time, "What the storage takes for one read.",
                    {.source = "assumed for Amazon EBS gp3"});
             fields("iops", iops, "Reads a second that the storage allows; 0 is no limit.",
-                   {.minimum = 0, .source = "Amazon EBS gp3 baseline"});
+                   {.minimum = 0, .source = "Amazon EBS User Guide, gp3: baseline"});
             fields("prefetch", prefetch, "Reads of one statement under way at the same time.",
-                   {.minimum = 1, .source = "PostgreSQL 17 effective_io_concurrency"});
+                   {.minimum = 1, .source = "PostgreSQL 17 effective_io_concurrency; 16 since 18"});
             fields("flush_time", flush_time, "What a flush of the log takes.",
                    {.source = "assumed for network storage"});
             fields("synchronous_standby", synchronous_standby,
@@ -183,7 +184,14 @@ private:
 
     enum class Stage : std::uint8_t { computes, reads, commits, acknowledged };
 
-    struct Read;
+    struct Statement;
+
+    /// A page on its way from the storage. It outlives a statement that is stopped.
+    struct Read : Waiter {
+        Statement* statement = nullptr;
+        Duration time{};
+        Neighbours<Read> others;  // of the same statement
+    };
 
     /// A call inside.
     struct Statement : Waiter, CpuTask {
@@ -193,20 +201,11 @@ private:
         Duration cpu{};
         std::uint32_t misses = 0;     // reads still to be begun
         std::uint32_t under_way = 0;  // reads begun
-        Read* reads = nullptr;
+        List<Read, &Read::others> reads;
         Time asked{};  // to commit
         Timer standby;
         Statement* next_commit = nullptr;
-        Statement* before = nullptr;
-        Statement* after = nullptr;
-    };
-
-    /// A page on its way from the storage. It outlives a statement that is stopped.
-    struct Read : Waiter {
-        Statement* statement = nullptr;
-        Duration time{};
-        Read* before = nullptr;
-        Read* after = nullptr;
+        Neighbours<Statement> others;
     };
 
     /// Commits in the order in which they were asked for.
@@ -258,7 +257,7 @@ private:
             statement.call = &call;
             statement.operation = &parameters_.operations[call.operation].value;
             call.callee_note = reinterpret_cast<std::uint64_t>(&statement);
-            link(statement);
+            inside_.push_back(statement);
             Draws draws = demands_.draws(call.demand_key());
             statement.cpu = sample_duration(statement.operation->cpu.distribution(), draws);
             meters_.cpu_ns.add(static_cast<std::uint64_t>(statement.cpu.count()));
@@ -283,7 +282,7 @@ private:
 
         void go_on(Statement& statement) {
             if (condition().mode == Condition::Mode::hanging) {
-                stalled_.push_back(&statement);
+                stalled_.add(statement);
             } else if (statement.stage == Stage::acknowledged) {
                 finish(statement);
             } else if (statement.misses + statement.under_way > 0) {
@@ -315,8 +314,7 @@ private:
                 Read& read = page_reads_.acquire();
                 read.statement = &statement;
                 read.time = sample_duration(parameters_.io_time.distribution(), draws);
-                read.after = std::exchange(statement.reads, &read);
-                if (read.after != nullptr) read.after->before = &read;
+                statement.reads.push_front(read);
                 --statement.misses;
                 ++statement.under_way;
                 if (storage_.enter(read) == Station::Entry::served) begin_read(read);
@@ -341,21 +339,18 @@ private:
             storage_.leave(read);
             page_reads_.release(read);
             if (statement == nullptr) return;
-            if (std::find(stalled_.begin(), stalled_.end(), statement) == stalled_.end()) {
-                go_on(*statement);
-            }
+            if (!stalled_.holds(*statement)) go_on(*statement);
         }
 
         void take_out(Statement& statement, Read& read) {
-            (read.before == nullptr ? statement.reads : read.before->after) = read.after;
-            if (read.after != nullptr) read.after->before = read.before;
+            statement.reads.remove(read);
             --statement.under_way;
         }
 
         // What the storage has begun it finishes, for nobody.
         void drop_reads(Statement& statement) {
-            while (statement.reads != nullptr) {
-                Read& read = *statement.reads;
+            while (!statement.reads.empty()) {
+                Read& read = *statement.reads.first();
                 take_out(statement, read);
                 read.statement = nullptr;
                 if (!read.waiting) continue;
@@ -433,26 +428,14 @@ private:
             if (statement.stage == Stage::computes) cpu_.stop(statement);
             drop_reads(statement);
             world_.engine.cancel(statement.standby);
-            const auto stalled = std::find(stalled_.begin(), stalled_.end(), &statement);
-            if (stalled != stalled_.end()) stalled_.erase(stalled);
+            stalled_.remove(statement);
         }
 
-        void condition_changed(const Condition& before) override {
-            const Condition& now = condition();
-            const bool hangs = now.mode == Condition::Mode::hanging;
-            const double speed = hangs ? 0 : parameters_.speed / now.slow;
-            if (speed != cpu_.speed()) cpu_.set_speed(speed);
-            if (now.capacity != before.capacity) {
-                cpu_.set_cores(std::max(1e-9, parameters_.cores * now.capacity));
-            }
-            if (now.mode != Condition::Mode::up) return;
+        void condition_changed(const Condition&) override {
+            weaken(cpu_, {.cores = parameters_.cores, .speed = parameters_.speed}, condition());
+            if (condition().mode != Condition::Mode::up) return;
             if (std::exchange(flush_stalled_, false)) flushed();
-            std::reverse(stalled_.begin(), stalled_.end());
-            while (!stalled_.empty()) {
-                Statement& statement = *stalled_.back();
-                stalled_.pop_back();
-                go_on(statement);
-            }
+            stalled_.release([this](Statement& statement) { go_on(statement); });
         }
 
         void crash() override {
@@ -460,8 +443,8 @@ private:
             flush_stalled_ = false;
             flushing_ = arriving_ = {};
             stalled_.clear();
-            while (first_ != nullptr) {
-                Statement& statement = *first_;
+            while (!inside_.empty()) {
+                Statement& statement = *inside_.first();
                 stop(statement);
                 doom(*statement.call);
                 forget(statement);
@@ -470,15 +453,8 @@ private:
 
         void forget(Statement& statement) {
             sessions_.leave(statement);
-            (statement.before == nullptr ? first_ : statement.before->after) = statement.after;
-            (statement.after == nullptr ? last_ : statement.after->before) = statement.before;
+            inside_.remove(statement);
             statements_.release(statement);
-        }
-
-        void link(Statement& statement) {
-            statement.before = last_;
-            (last_ == nullptr ? first_ : last_->after) = &statement;
-            last_ = &statement;
         }
 
         const Parameters& parameters_;
@@ -495,14 +471,13 @@ private:
         ReasonId full_;
         Pool<Statement> statements_;
         Pool<Read> page_reads_;
-        Statement* first_ = nullptr;
-        Statement* last_ = nullptr;
+        List<Statement, &Statement::others> inside_;
         Time next_read_{};  // the storage begins none earlier: its limit on reads a second
         Group arriving_;    // will be in the next flush
         Group flushing_;
-        Timer flush_;                      // set while one is under way
-        bool flush_stalled_ = false;       // it ended, but the database hangs
-        std::vector<Statement*> stalled_;  // could go on, but the database hangs
+        Timer flush_;                 // set while one is under way
+        bool flush_stalled_ = false;  // it ended, but the database hangs
+        Stalled<Statement> stalled_;
     };
 
     std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {

@@ -13,10 +13,12 @@
 
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
+#include "sim/world/inside.hpp"
 #include "sim/world/station.hpp"
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -55,7 +57,7 @@ public:
         std::int64_t instances = 1;
         std::vector<std::string> zones;
         ComponentName target;
-        std::vector<Choice<PolicyFamily>> policy;
+        std::optional<std::vector<Choice<PolicyFamily>>> policy;
         Law<Duration> latency = "0s";
         std::int64_t connections = 16384;
 
@@ -65,26 +67,29 @@ public:
             fields("instances", instances, "How many nodes share the calls.",
                    {.minimum = 0, .maximum = 60000});
             fields("zones", zones, "The zones they are spread over in turn; all zones if empty.");
-            fields("policy", policy,
-                   "What a node does around each call, outermost first; where none of it balances, "
-                   "the instances of the target take turns.",
-                   {.source = "AWS Application Load Balancer: round robin"});
+            fields(
+                "policy", policy,
+                "What a node does around each call, outermost first; where none of it balances, "
+                "the instances of the target take turns.",
+                {.source = "AWS Application Load Balancer, target group attributes: round robin"});
             fields("latency", latency, "What a node adds to each call on its way in.");
             fields("connections", connections, "Calls under way through one node.",
-                   {.minimum = 1, .source = "ingress-nginx max-worker-connections"});
+                   {.minimum = 1,
+                    .source = "ingress-nginx 1 ConfigMap max-worker-connections, of one worker"});
         }
     };
 
     LoadBalancer(World& world, std::string name, const Parameters& parameters)
         : Callee(world, std::move(name)),
           parameters_(parameters),
-          forwarding_{parameters.policy},
+          forwarding_{parameters.policy.value_or(std::vector<Choice<PolicyFamily>>{})},
           meters_(world.meters, this->name()) {
         const auto balances = [&](const Choice<PolicyFamily>& policy) {
             return world.catalogue.kind_of(policy.word()) == PolicyKind::balancing;
         };
-        if (std::none_of(parameters.policy.begin(), parameters.policy.end(), balances)) {
-            forwarding_.policy.push_back(round_robin(world.catalogue));
+        auto& policy = forwarding_.policy;
+        if (std::none_of(policy.begin(), policy.end(), balances)) {
+            policy.push_back(round_robin(world.catalogue));
         }
     }
 
@@ -136,8 +141,7 @@ private:
         Timer arrival;  // at the end of the node's own latency
         Reply reply;
         bool answered = false;
-        Flight* before = nullptr;
-        Flight* after = nullptr;
+        Neighbours<Flight> others;
     };
 
     class Forwarder final : public Instance {
@@ -171,7 +175,7 @@ private:
             }
             flight.call = &call;
             call.callee_note = reinterpret_cast<std::uint64_t>(&flight);
-            link(flight);
+            inside_.push_back(flight);
             Draws draws = stream_.draws(call.demand_key());
             const double seconds =
                 parameters_.latency.distribution().sample(draws) * condition().slow;
@@ -190,7 +194,7 @@ private:
 
         void go_on(Flight& flight) {
             if (condition().mode == Condition::Mode::hanging) {
-                stalled_.push_back(&flight);
+                stalled_.add(flight);
             } else if (flight.answered) {
                 finish(flight);
             } else {
@@ -226,8 +230,7 @@ private:
         void stop(Flight& flight) {
             world_.engine.cancel(flight.arrival);
             if (flight.child != nullptr) world_.calls.abandon(*flight.child);
-            const auto stalled = std::find(stalled_.begin(), stalled_.end(), &flight);
-            if (stalled != stalled_.end()) stalled_.erase(stalled);
+            stalled_.remove(flight);
         }
 
         void condition_changed(const Condition& before) override {
@@ -237,18 +240,13 @@ private:
                 connections_.resize(static_cast<std::int64_t>(left));
             }
             if (now.mode != Condition::Mode::up) return;
-            std::reverse(stalled_.begin(), stalled_.end());
-            while (!stalled_.empty()) {
-                Flight& flight = *stalled_.back();
-                stalled_.pop_back();
-                go_on(flight);
-            }
+            stalled_.release([this](Flight& flight) { go_on(flight); });
         }
 
         void crash() override {
             stalled_.clear();
-            while (first_ != nullptr) {
-                Flight& flight = *first_;
+            while (!inside_.empty()) {
+                Flight& flight = *inside_.first();
                 stop(flight);
                 doom(*flight.call);
                 forget(flight);
@@ -257,19 +255,8 @@ private:
 
         void forget(Flight& flight) {
             connections_.leave(flight);
-            unlink(flight);
+            inside_.remove(flight);
             flights_.release(flight);
-        }
-
-        void link(Flight& flight) {
-            flight.before = last_;
-            (last_ == nullptr ? first_ : last_->after) = &flight;
-            last_ = &flight;
-        }
-
-        void unlink(Flight& flight) {
-            (flight.before == nullptr ? first_ : flight.before->after) = flight.after;
-            (flight.after == nullptr ? last_ : flight.after->before) = flight.before;
         }
 
         const Parameters& parameters_;
@@ -279,9 +266,8 @@ private:
         Chain chain_;
         ReasonId full_;
         Pool<Flight> flights_;
-        Flight* first_ = nullptr;
-        Flight* last_ = nullptr;
-        std::vector<Flight*> stalled_;  // could go on, but the node hangs
+        List<Flight, &Flight::others> inside_;
+        Stalled<Flight> stalled_;
     };
 
     Callee& target() const {

@@ -55,7 +55,7 @@ public:
         void describe(Fields& fields) {
             fields("algorithm", algorithm, "How the endpoint is chosen.", {.position = 1});
             fields("choices", choices, "How many endpoints power_of_choices looks at.",
-                   {.minimum = 1, .maximum = 64, .source = "Envoy least_request choice_count"});
+                   {.minimum = 1, .maximum = 64, .source = "Envoy 1.31 LeastRequest.choice_count"});
             fields("weights", weights,
                    "Weights of the endpoints for `weighted`, in the order of the instances; "
                    "endpoints beyond the list have weight 1.",

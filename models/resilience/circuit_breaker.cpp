@@ -123,7 +123,7 @@ public:
             fields("duration", duration, "How far back the window `time` looks.",
                    {.above = 0, .source = "Hystrix 1.5 metrics.rollingStats.timeInMilliseconds"});
             fields("bucket", bucket, "The window `time` moves in steps of this length.",
-                   {.above = 0, .source = "resilience4j 2, Hystrix 1.5 numBuckets"});
+                   {.above = 0, .source = "resilience4j 2 TIME_BASED; Hystrix 1.5 numBuckets 10"});
             fields(
                 "minimum_calls", minimum_calls,
                 "No verdict on fewer calls; the window `calls` never asks for more than it holds.",
@@ -136,9 +136,10 @@ public:
                    {.above = 0, .source = "resilience4j 2 slowCallRateThreshold"});
             fields("consecutive", consecutive,
                    "Opens at this many failures in a row, for the window `consecutive`.",
-                   {.minimum = 1, .source = "gobreaker 2 ReadyToTrip: more than 5"});
+                   {.minimum = 1, .source = "gobreaker 2 README, ReadyToTrip: more than 5"});
             fields("open_for", open_for, "How long it rejects all calls once it is open.",
-                   {.above = 0, .source = "resilience4j 2 waitDurationInOpenState, gobreaker 2"});
+                   {.above = 0,
+                    .source = "resilience4j 2 waitDurationInOpenState; gobreaker 2 Timeout"});
             fields(
                 "probes", probes, "How many calls it lets through half open before it decides.",
                 {.minimum = 1, .source = "resilience4j 2 permittedNumberOfCallsInHalfOpenState"});
@@ -148,7 +149,7 @@ public:
             fields("failures", failures,
                    "The outcomes that count as failures, all others as successes; every outcome "
                    "that is not a success if empty.",
-                   {.source = "resilience4j 2 recordExceptions"});
+                   {.source = "resilience4j 2 recordExceptions: all"});
             const std::int64_t steps = bucket.count() > 0 ? duration / bucket : 0;
             fields.rule(steps * bucket == duration && steps <= 100000, "bucket",
                         "must divide \"duration\" into at most 100000 equal parts");

@@ -56,13 +56,13 @@ public:
                    {.minimum = 1});
             fields("connect", connect, "The time it takes to open a connection.");
             fields("idle", idle, "Closes a connection that was not used for so long; 0 is never.",
-                   {.minimum = 0, .source = "HikariCP 5 idleTimeout"});
+                   {.minimum = 0, .source = "HikariCP 5 idleTimeout, where minimumIdle allows it"});
             fields("lifetime", lifetime,
                    "Closes a connection at this age, once it is free; 0 is never.",
                    {.minimum = 0, .source = "HikariCP 5 maxLifetime"});
             fields("lifetime_spread", lifetime_spread,
                    "Each connection lives shorter by a random part of its life up to this share.",
-                   {.source = "HikariCP 5 PoolEntryCreator, 1/40"});
+                   {.source = "HikariCP 5 HikariPool.createPoolEntry: up to 2.5 %"});
             fields.rule(!queue || wait.count() > 0, "queue", "nobody waits while \"wait\" is 0");
         }
     };

@@ -2,15 +2,12 @@
 // included; then it says *timed out* upwards and tells its callee that nobody waits. Whether the
 // callee stops is the callee's affair: abandoning is not cancelling.
 
-#include "sim/core/pool.hpp"
-#include "sim/world/chain.hpp"
-
-#include <utility>
+#include "sim/world/patience.hpp"
 
 namespace prodsim {
 namespace {
 
-class Timeout final : public Node {
+class Timeout final : public Patience {
 public:
     struct Parameters {
         Duration limit = std::chrono::seconds(1);
@@ -22,62 +19,14 @@ public:
     };
 
     Timeout(const Behind& behind, const Parameters& parameters)
-        : world_(behind.world()),
-          limit_(parameters.limit),
-          next_(behind.next()),
-          reason_(world_.reason(behind.edge(), "timeout")),
-          expired_(world_.meters.counter(behind.edge(), "timeout.expired",
-                                         "Attempts that were not answered in time.")) {}
+        : Patience(behind, {Outcome::timeout, "timeout", "timeout.expired",
+                            "Attempts that were not answered in time."}),
+          limit_(parameters.limit) {}
 
-    void on_call(Call& call) override {
-        Wait& wait = waits_.acquire();
-        wait.call = &call;
-        wait.child = &world_.calls.open(*this, call, world_.now());
-        wait.child->caller_note = reinterpret_cast<std::uint64_t>(&wait);
-        call.callee_note = reinterpret_cast<std::uint64_t>(&wait);
-        wait.timer = world_.engine.after(limit_, action<&Timeout::expire>(*this, wait));
-        world_.calls.send(*wait.child, next_);
-    }
-
-    void on_reply(Call& child, Reply reply) override {
-        auto& wait = child.caller_frame<Wait>();
-        Call& call = *wait.call;
-        world_.engine.cancel(wait.timer);
-        call.route = child.route;
-        waits_.release(wait);
-        world_.calls.reply(call, reply);
-    }
-
-    void on_abandon(Call& call) override {
-        auto& wait = call.callee_frame<Wait>();
-        if (wait.child == nullptr) return;  // it is timing out at this very moment
-        world_.engine.cancel(wait.timer);
-        world_.calls.abandon(*std::exchange(wait.child, nullptr));
-        waits_.release(wait);
-        world_.calls.reply(call, {Outcome::cancelled, 0});
-    }
+    void on_call(Call& call) override { send(open(call), world_.now() + limit_); }
 
 private:
-    struct Wait {
-        Call* call = nullptr;
-        Call* child = nullptr;
-        Timer timer;
-    };
-
-    void expire(Wait& wait) {
-        expired_.add();
-        Call& call = *wait.call;
-        world_.calls.abandon(*std::exchange(wait.child, nullptr));
-        waits_.release(wait);
-        world_.calls.reply(call, {Outcome::timeout, reason_});
-    }
-
-    World& world_;
     Duration limit_;
-    Node& next_;
-    ReasonId reason_;
-    Counter& expired_;
-    Pool<Wait> waits_;
 };
 
 }  // namespace

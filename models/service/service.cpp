@@ -14,10 +14,13 @@
 
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
+#include "sim/world/inside.hpp"
 #include "sim/world/station.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 namespace prodsim {
 namespace {
@@ -78,12 +81,14 @@ public:
             fields("cores", cores, "Processor cores of one instance.", {.above = 0});
             fields("concurrency", concurrency, "What a call holds while it is served.");
             fields("threads", threads, "Calls served at once by one instance with threads.",
-                   {.minimum = 1, .source = "Apache Tomcat 10 maxThreads"});
+                   {.minimum = 1, .source = "Apache Tomcat 10.1 maxThreads"});
             fields("connections", connections,
                    "Calls inside one event loop instance, those of callers that gave up included.",
                    {.minimum = 1, .source = "Netty and Node.js set no limit; file descriptors do"});
-            fields("queue", queue, "Calls that may wait for a thread of one instance.",
-                   {.minimum = 0, .source = "Apache Tomcat 10 acceptCount"});
+            fields(
+                "queue", queue, "Calls that may wait for a thread of one instance.",
+                {.minimum = 0,
+                 .source = "Apache Tomcat 10.1 acceptCount, where maxConnections is maxThreads"});
             fields("queue_timeout", queue_timeout, "The longest wait for a thread; 0 is no limit.");
             fields("discipline", discipline, "Who of those who wait is served next.");
             fields("cancellation", cancellation, "What happens to a call whose caller gave up.");
@@ -161,8 +166,7 @@ private:
         Call* call = nullptr;
         Strand main;
         std::uint64_t cpu_ns = 0;
-        Job* before = nullptr;
-        Job* after = nullptr;
+        Neighbours<Job> others;
     };
 
     class Copy final : public Instance, private Script::Host {
@@ -203,7 +207,7 @@ private:
             job.request = call;
             job.priority = call.priority;
             call.callee_note = reinterpret_cast<std::uint64_t>(&job);
-            link(job);
+            inside_.push_front(job);
             switch (station_.enter(job)) {
                 case Station::Entry::served:
                     begin(job);
@@ -211,8 +215,7 @@ private:
                 case Station::Entry::waits:
                     return;
                 case Station::Entry::refused:
-                    unlink(job);
-                    jobs_.release(job);
+                    forget(job);
                     world_.calls.reply(call, {Outcome::rejected_overload, full_});
             }
         }
@@ -232,16 +235,14 @@ private:
         void turn_away(Job& job, Reply reply) {
             Call& call = *std::exchange(job.call, nullptr);
             station_.leave(job);
-            unlink(job);
-            jobs_.release(job);
+            forget(job);
             world_.calls.reply(call, reply);
         }
 
         void expire(Waiter& waiter) {
             Job& job = static_cast<Job&>(waiter);
             Call& call = *job.call;
-            unlink(job);
-            jobs_.release(job);
+            forget(job);
             world_.calls.reply(call, {Outcome::timeout_queue, waited_});
         }
 
@@ -275,11 +276,7 @@ private:
             world_.calls.reply(call, reply);
         }
 
-        void vanished(Performance& performance) override {
-            Job& job = static_cast<Job&>(performance);
-            unlink(job);
-            jobs_.release(job);
-        }
+        void vanished(Performance& performance) override { forget(static_cast<Job&>(performance)); }
 
         // Whoever gets a thread next may fail at once and make the caller give up on a call whose
         // answer is on its way: then there is nothing left to do.
@@ -291,8 +288,7 @@ private:
                 job.request.traits |= Trait::orphan;
             } else if (job.waiting) {
                 station_.withdraw(job);
-                unlink(job);
-                jobs_.release(job);
+                forget(job);
                 world_.calls.reply(call, {Outcome::cancelled, 0});
             } else if (cancellation == Cancellation::running) {
                 job.call = nullptr;
@@ -305,28 +301,22 @@ private:
             }
         }
 
-        void condition_changed(const Condition& before) override {
-            const Condition& now = condition();
-            const double speed = now.mode == Condition::Mode::hanging ? 0 : 1 / now.slow;
-            if (speed != cpu_.speed()) cpu_.set_speed(speed);
-            script_.set_slow(now.slow);
-            if (now.capacity != before.capacity) {
-                cpu_.set_cores(std::max(1e-9, service_.parameters_.cores * now.capacity));
-            }
+        void condition_changed(const Condition&) override {
+            weaken(cpu_, {.cores = service_.parameters_.cores}, condition());
+            script_.set_slow(condition().slow);
         }
 
         // Those who wait go first, so that the ends of the others let nobody in.
         void crash() override {
-            for (Job *job = first_, *after; job != nullptr; job = after) {
-                after = job->after;
+            for (Job *job = inside_.first(), *after; job != nullptr; job = after) {
+                after = inside_.after(*job);
                 if (!job->waiting) continue;
                 station_.withdraw(*job);
                 doom(*job->call);
-                unlink(*job);
-                jobs_.release(*job);
+                forget(*job);
             }
-            while (first_ != nullptr) {
-                Job& job = *first_;
+            while (!inside_.empty()) {
+                Job& job = *inside_.first();
                 if (job.call != nullptr) {
                     station_.leave(job);
                     doom(*std::exchange(job.call, nullptr));
@@ -335,15 +325,9 @@ private:
             }
         }
 
-        void link(Job& job) {
-            job.after = first_;
-            if (first_ != nullptr) first_->before = &job;
-            first_ = &job;
-        }
-
-        void unlink(Job& job) {
-            (job.before == nullptr ? first_ : job.before->after) = job.after;
-            if (job.after != nullptr) job.after->before = job.before;
+        void forget(Job& job) {
+            inside_.remove(job);
+            jobs_.release(job);
         }
 
         Service& service_;
@@ -356,7 +340,7 @@ private:
         ReasonId waited_;
         ReasonId late_;
         Pool<Job> jobs_;
-        Job* first_ = nullptr;
+        List<Job, &Job::others> inside_;
     };
 
     std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {

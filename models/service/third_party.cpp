@@ -14,6 +14,7 @@
 
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
+#include "sim/world/inside.hpp"
 #include "sim/world/station.hpp"
 
 #include <algorithm>
@@ -87,7 +88,7 @@ struct Operation {
         fields("error_rate", error_rate, "Instead of that of the component.",
                {.minimum = 0, .maximum = 1});
         fields("quota", quota, "What is allowed of this operation alone.",
-               {.source = "Stripe rate limits (docs.stripe.com/rate-limits): each endpoint"});
+               {.source = "docs.stripe.com/rate-limits: 25 a second for each endpoint"});
     }
 };
 
@@ -107,7 +108,7 @@ public:
             fields("error_rate", error_rate, "The share of calls that it answers with an error.",
                    {.minimum = 0, .maximum = 1, .source = "assumed for a payment provider"});
             fields("quota", quota, "What is allowed of all operations together.",
-                   {.source = "Stripe rate limits (docs.stripe.com/rate-limits): live mode"});
+                   {.source = "docs.stripe.com/rate-limits: 100 a second in live mode"});
             fields("concurrency", concurrency,
                    "Calls it serves for us at the same time; no limit if not given.",
                    {.minimum = 1});
@@ -170,8 +171,7 @@ private:
     struct Job : Waiter {
         Call* call = nullptr;
         Timer end;
-        Job* before = nullptr;
-        Job* after = nullptr;
+        Neighbours<Job> others;
     };
 
     class Provider final : public Instance {
@@ -215,7 +215,7 @@ private:
             operation.take();
             job.call = &call;
             call.callee_note = reinterpret_cast<std::uint64_t>(&job);
-            link(job);
+            inside_.push_back(job);
             job.end = world_.engine.after(latency(call), action<&Provider::end>(*this, job));
         }
 
@@ -233,7 +233,7 @@ private:
         void end(Job& job) {
             job.end = {};
             if (condition().mode == Condition::Mode::hanging) {
-                stalled_.push_back(&job);
+                stalled_.add(job);
             } else {
                 finish(job);
             }
@@ -264,13 +264,13 @@ private:
                 for (Bucket& bucket : operations_) bucket.set_share(now.capacity, world_.now());
             }
             if (now.mode != Condition::Mode::up) return;
-            for (Job* job : std::exchange(stalled_, {})) finish(*job);
+            stalled_.release([this](Job& job) { finish(job); });
         }
 
         void crash() override {
             stalled_.clear();
-            while (first_ != nullptr) {
-                Job& job = *first_;
+            while (!inside_.empty()) {
+                Job& job = *inside_.first();
                 world_.engine.cancel(job.end);
                 doom(*job.call);
                 forget(job);
@@ -279,15 +279,8 @@ private:
 
         void forget(Job& job) {
             calls_.leave(job);
-            (job.before == nullptr ? first_ : job.before->after) = job.after;
-            (job.after == nullptr ? last_ : job.after->before) = job.before;
+            inside_.remove(job);
             jobs_.release(job);
-        }
-
-        void link(Job& job) {
-            job.before = last_;
-            (last_ == nullptr ? first_ : last_->after) = &job;
-            last_ = &job;
         }
 
         const Parameters& parameters_;
@@ -301,9 +294,8 @@ private:
         ReasonId over_concurrency_;
         ReasonId error_;
         Pool<Job> jobs_;
-        Job* first_ = nullptr;
-        Job* last_ = nullptr;
-        std::vector<Job*> stalled_;  // done, but the provider hangs
+        List<Job, &Job::others> inside_;
+        Stalled<Job> stalled_;  // done, but the provider hangs
     };
 
     std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {

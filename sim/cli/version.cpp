@@ -5,8 +5,7 @@ namespace prodsim::cli {
 
 namespace {
 
-// A test compares it with the version of the project in CMakeLists.txt.
-constexpr const char* version = "0.1.0";
+constexpr const char* version = PRODSIM_VERSION;  // of the project, as CMakeLists.txt says it
 
 class Version final : public Command {
 public:

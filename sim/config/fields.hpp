@@ -45,13 +45,15 @@ struct FieldOptions {
     std::optional<Limit> maximum = {};  ///< at most
     std::optional<Limit> below = {};    ///< less than
     bool required = false;
-    /// In "retry(3, backoff=100ms)" the 3 goes to the field with position 1. A struct that is not
+    /// In "retry(3, base=100ms)" the 3 goes to the field with position 1. A struct that is not
     /// a choice may be written as the bare value of that field.
     int position = 0;
     /// Where the default comes from: product and version, or document.
     std::string_view source = {};
     /// For references: the kind of edge, "calls" unless said otherwise.
     std::string_view edge = {};
+    /// For words: how to write what those may have meant who wrote no word at all.
+    std::string_view cure = {};
 };
 
 /// "at least 1, at most 10"; empty without limits.

@@ -155,7 +155,8 @@ private:
         std::string list;
         for (std::string_view name : names) list += (list.empty() ? "" : ", ") + std::string(name);
         const std::string_view meant = closest(said, names);
-        expected(target, "one of " + list, meant.empty() ? "" : suggestion(said, names));
+        expected(target, "one of " + list,
+                 meant.empty() ? std::string(target.options.cure) : suggestion(said, names));
     }
 
     void into(const Target& target, const OptionalSlot& slot) {

@@ -268,12 +268,12 @@ private:
                                    const std::vector<FaultVerdict>& faults) const {
         RequirementVerdict verdict;
         verdict.metric = name;
-        verdict.scope = requirement.scope;
         if (name == "recovery_time") {
             verdict.dimension = Dimension::duration;
             verdict.values = recovery_times(faults);
         } else {
             const Metric metric = *Metric::parse(name);
+            verdict.scope = requirement.scope;
             verdict.dimension = metric.dimension();
             verdict.values = values(metric, requirement.scope);
         }

@@ -5,6 +5,7 @@
 #include "sim/run/simulation.hpp"
 #include "sim/stats/estimate.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ std::string_view name_of(Verdict verdict);
 /// interval does, and is inconclusive when the interval spans the limit.
 struct RequirementVerdict {
     std::string metric;
-    Scope scope{};
+    std::optional<Scope> scope;  // none for recovery_time: each fault is compared with its pair
     Threshold threshold;
     Dimension dimension{};
     std::vector<double> values;  // one for each replication that has the metric

@@ -200,16 +200,17 @@ Value values(const std::vector<double>& numbers) {
 }
 
 Value json(const RequirementVerdict& requirement) {
-    return Value::object({{"metric", requirement.metric},
-                          {"scope", scope_name(requirement.scope)},
-                          {"limit", requirement.threshold.text},
-                          {"limit_value", json(requirement.threshold.value)},
-                          {"unit", unit_of(requirement.dimension)},
-                          {"measured", json(requirement.values, requirement.estimate)},
-                          {"by_replication", values(requirement.values)},
-                          {"pass", requirement.verdict == Verdict::pass},
-                          {"verdict", name_of(requirement.verdict)},
-                          {"note", requirement.note}});
+    return Value::object(
+        {{"metric", requirement.metric},
+         {"scope", requirement.scope ? Value(scope_name(*requirement.scope)) : Value()},
+         {"limit", requirement.threshold.text},
+         {"limit_value", json(requirement.threshold.value)},
+         {"unit", unit_of(requirement.dimension)},
+         {"measured", json(requirement.values, requirement.estimate)},
+         {"by_replication", values(requirement.values)},
+         {"pass", requirement.verdict == Verdict::pass},
+         {"verdict", name_of(requirement.verdict)},
+         {"note", requirement.note}});
 }
 
 Value json(const ExpectationVerdict& expectation) {

@@ -94,8 +94,9 @@ Measured measured_of(const std::vector<double>& values) {
     return measured_of(values, estimate_mean(values));
 }
 
-std::string scope_text(Scope scope) {
-    switch (scope) {
+std::string scope_text(const std::optional<Scope>& scope) {
+    if (!scope) return "after each fault, the longest";
+    switch (*scope) {
         case Scope::steady:
             return "without faults";
         case Scope::during:

@@ -107,27 +107,29 @@ struct FloorStation {
     T* head = nullptr;
     T* tail = nullptr;
 
-    bool take() {
-        if (free == 0) return false;
-        --free;
-        return true;
+    /// Calls `serve` at once if a worker is free, otherwise when the line has moved up.
+    template <class Serve>
+    void enter(T& who, Serve serve) {
+        if (free > 0) {
+            --free;
+            serve(who);
+        } else {
+            who.behind = nullptr;
+            (head == nullptr ? head : tail->behind) = &who;
+            tail = &who;
+        }
     }
 
-    void join(T& who) {
-        who.behind = nullptr;
-        (head == nullptr ? head : tail->behind) = &who;
-        tail = &who;
-    }
-
-    /// The one who gets the worker that has become free; null when nobody waits.
-    T* give_back() {
-        T* served = head;
-        if (served == nullptr) {
+    /// A worker has become free: it serves the next in the line.
+    template <class Serve>
+    void leave(Serve serve) {
+        T* next = head;
+        if (next == nullptr) {
             ++free;
         } else {
-            head = served->behind;
+            head = next->behind;
+            serve(*next);
         }
-        return served;
     }
 };
 
@@ -149,24 +151,20 @@ Histogram one_station_floor(std::uint64_t seed, std::uint64_t requests, std::uin
     FloorStation<Request> station{workers};
     FloorBooks books(requests);
     std::uint64_t arrived = 0;
+    const auto serve = [&](Request& request) {
+        clock.after(service.of(request.number), Kind::end, request);
+    };
     clock.after(gap.next(), Kind::arrival);
     while (books.are_open()) {
         const auto event = clock.next();
         if (event.kind == Kind::arrival) {
             clock.after(gap.next(), Kind::arrival);
-            Request& request = pool.acquire(clock.now(), arrived++, nullptr);
-            if (station.take()) {
-                clock.after(service.of(request.number), Kind::end, request);
-            } else {
-                station.join(request);
-            }
+            station.enter(pool.acquire(clock.now(), arrived++, nullptr), serve);
         } else {
             Request& request = event.template as<Request>();
             books.record(clock.now() - request.arrived);
             pool.release(request);
-            if (Request* served = station.give_back()) {
-                clock.after(service.of(served->number), Kind::end, *served);
-            }
+            station.leave(serve);
         }
     }
     return books.latency();
@@ -194,36 +192,29 @@ Histogram three_tier_floor(std::uint64_t seed, std::uint64_t requests) {
     FloorStation<Request> db{20};
     FloorBooks books(requests);
     std::uint64_t arrived = 0;
+    const auto compute = [&](Request& request) {
+        clock.after(app_time.of(request.number), Kind::app_end, request);
+    };
+    const auto query = [&](Request& request) {
+        clock.after(db_time.of(request.number), Kind::db_end, request);
+    };
     clock.after(gap.next(), Kind::arrival);
     while (books.are_open()) {
         const auto event = clock.next();
         if (event.kind == Kind::arrival) {
             clock.after(gap.next(), Kind::arrival);
             const std::uint64_t app = balance.draws(arrived).below(apps.size());
-            Request& request = pool.acquire(clock.now(), arrived++, app, nullptr);
-            if (apps[app].take()) {
-                clock.after(app_time.of(request.number), Kind::app_end, request);
-            } else {
-                apps[app].join(request);
-            }
+            apps[app].enter(pool.acquire(clock.now(), arrived++, app, nullptr), compute);
             continue;
         }
         Request& request = event.template as<Request>();
         if (event.kind == Kind::app_end) {
-            if (Request* served = apps[request.app].give_back()) {
-                clock.after(app_time.of(served->number), Kind::app_end, *served);
-            }
-            if (db.take()) {
-                clock.after(db_time.of(request.number), Kind::db_end, request);
-            } else {
-                db.join(request);
-            }
+            apps[request.app].leave(compute);
+            db.enter(request, query);
         } else {
             books.record(clock.now() - request.arrived);
             pool.release(request);
-            if (Request* served = db.give_back()) {
-                clock.after(db_time.of(served->number), Kind::db_end, *served);
-            }
+            db.leave(query);
         }
     }
     return books.latency();
@@ -338,11 +329,7 @@ private:
 
     void enter_app(Request& request) {
         request.since = clock_.now();
-        if (apps_[request.app].threads.take()) {
-            compute(request);
-        } else {
-            apps_[request.app].threads.join(request);
-        }
+        apps_[request.app].threads.enter(request, [this](Request& next) { compute(next); });
     }
 
     void compute(Request& request) {
@@ -354,11 +341,7 @@ private:
 
     void enter_db(Request& request) {
         request.since = clock_.now();
-        if (db_.take()) {
-            query(request);
-        } else {
-            db_.join(request);
-        }
+        db_.enter(request, [this](Request& next) { query(next); });
     }
 
     void query(Request& request) {
@@ -369,7 +352,7 @@ private:
 
     void leave_db(Request& request) {
         db_time_.record(Duration{clock_.now() - request.since});
-        if (Request* served = db_.give_back()) query(*served);
+        db_.leave([this](Request& next) { query(next); });
         clock_.after(db_hop, Kind::back_at_app, request);
     }
 
@@ -378,7 +361,7 @@ private:
     }
 
     void leave_app(Request& request) {
-        if (Request* served = apps_[request.app].threads.give_back()) compute(*served);
+        apps_[request.app].threads.leave([this](Request& next) { compute(next); });
         clock_.after(hop, Kind::home, request);
     }
 
@@ -439,12 +422,7 @@ Histogram thousand_services_floor(std::uint64_t seed, std::uint64_t requests) {
     const auto enter = [&](Request& request, std::uint32_t number) {
         request.services[request.tier] = number;
         request.arrived[request.tier] = clock.now();
-        FloorStation<Request>& workers = services[number].workers;
-        if (workers.take()) {
-            serve(request);
-        } else {
-            workers.join(request);
-        }
+        services[number].workers.enter(request, serve);
     };
     clock.after(gap.next(), Kind::arrival);
     while (books.are_open()) {
@@ -458,7 +436,7 @@ Histogram thousand_services_floor(std::uint64_t seed, std::uint64_t requests) {
         }
         Request& request = event.template as<Request>();
         const std::uint32_t number = request.services[request.tier];
-        if (Request* served = services[number].workers.give_back()) serve(*served);
+        services[number].workers.leave(serve);
         if (request.tier + 1 < graph::depth) {
             const std::uint32_t callee = graph::callee_of(request.tier, number);
             ++request.tier;

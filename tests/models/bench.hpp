@@ -26,6 +26,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <deque>
 #include <functional>
 #include <iterator>
@@ -58,6 +59,13 @@ void add_timeout(Catalogue& catalogue);
 namespace prodsim::testing {
 
 using namespace std::chrono_literals;
+
+using Instants = std::vector<Duration>;
+
+/// Of the share of `count` independent trials that come out as they do with probability `share`.
+inline double standard_error(double share, double count) {
+    return std::sqrt(share * (1 - share) / count);
+}
 
 /// What the backend does with one call.
 struct Act {

@@ -173,6 +173,30 @@ TEST_CASE("a full line is counted and named as the reason") {
     REQUIRE_THAT(text_report(report, Colour::off), ContainsSubstring("✗ tick.availability"));
 }
 
+TEST_CASE("where there are faults a requirement says what it looks at") {
+    // Twice as slow for a second, the clock works 10 ms for every 10 ms and is back at once.
+    std::string text = clockwork;
+    text.insert(
+        text.rfind("\"tick.availability\""),
+        R"("recovery_time": "<= 5s", "tick.goodput": { "limit": ">= 90/s", "scope": "all" }, )");
+    text.insert(text.rfind('}'), R"(,
+        "faults": [ { "at": "4s", "for": "1s", "target": { "component": "clock" }, "slow": 2 } ])");
+    const Report report = report_of(text);
+    const auto json = nlohmann::json::parse(json_report(report));
+    const std::string page = text_report(report, Colour::off);
+    const auto line_of = [&](const std::string& metric) {
+        const std::size_t begin = page.find(metric + " ");
+        return page.substr(begin, page.find('\n', begin) - begin);
+    };
+    REQUIRE_THAT(line_of("tick.latency_p99"), EndsWith("without faults"));
+    REQUIRE_THAT(line_of("tick.goodput"), EndsWith("whole run"));
+    REQUIRE_THAT(line_of("recovery_time"), EndsWith("after each fault, the longest"));
+    for (const auto& requirement : json["verdicts"]["requirements"]) {
+        const bool of_recovery = requirement["metric"] == "recovery_time";
+        REQUIRE(requirement["scope"].is_null() == of_recovery);
+    }
+}
+
 /// The keys of objects; below the maps whose keys are the user's or the models' there are none.
 void gather_keys(const nlohmann::json& json, std::set<std::string>& keys) {
     if (!json.is_structured()) return;

@@ -1,0 +1,117 @@
+#pragma once
+
+// What one instance of a cache holds: objects by key, each with an end of its time to live, and the
+// order in which they make room for others. Every operation takes constant time; memory grows with
+// what is held.
+
+#include "sim/config/fields.hpp"
+#include "sim/core/random.hpp"
+#include "sim/core/time.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace prodsim {
+
+/// From keys to words: open addressing, at most three quarters full. A removal moves its followers
+/// back, so nothing is left to clean up.
+class KeyIndex {
+public:
+    static constexpr std::uint64_t absent = ~std::uint64_t{0};
+
+    std::uint64_t find(std::uint64_t key) const {
+        for (std::size_t at = home(key); places_[at].word != absent; at = next(at)) {
+            if (places_[at].key == key) return places_[at].word;
+        }
+        return absent;
+    }
+
+    /// REQUIRES: the key is not there.
+    void add(std::uint64_t key, std::uint64_t word);
+
+    /// REQUIRES: the key is there.
+    void remove(std::uint64_t key);
+
+    void clear();
+
+private:
+    static constexpr std::size_t smallest = 16;
+    struct Place {
+        std::uint64_t key = 0;
+        std::uint64_t word = absent;
+    };
+
+    std::size_t mask() const { return places_.size() - 1; }
+    std::size_t home(std::uint64_t key) const { return mix(key) & mask(); }
+    std::size_t next(std::size_t at) const { return (at + 1) & mask(); }
+    void put(std::uint64_t key, std::uint64_t word);
+    void grow();
+
+    std::vector<Place> places_ = std::vector<Place>(smallest);
+    std::size_t count_ = 0;
+};
+
+enum class Eviction : std::uint8_t { lru, fifo, random };
+
+std::span<const Word> words(Eviction);
+
+/// The objects of one instance. Expired objects are still here: whoever finds one decides what it
+/// is good for.
+class Contents {
+public:
+    struct Entry {
+        std::uint64_t key;
+        Time expires;
+        std::uint32_t older;
+        std::uint32_t newer;
+    };
+
+    Contents(std::uint64_t capacity, Eviction eviction, Stream chance)
+        : capacity_(capacity), eviction_(eviction), chance_(chance) {}
+
+    const Entry* find(std::uint64_t key) const {
+        const std::uint64_t slot = index_.find(key);
+        return slot == KeyIndex::absent ? nullptr : &entries_[slot];
+    }
+
+    /// It was asked for.
+    void touch(const Entry& entry) {
+        if (eviction_ == Eviction::lru) refresh(slot_of(entry));
+    }
+
+    /// Keeps it until `expires`, in place of another if there is no room. True if one was evicted.
+    bool keep(std::uint64_t key, Time expires);
+
+    /// True if it was there.
+    bool remove(std::uint64_t key);
+
+    void clear();
+
+    std::uint64_t size() const { return size_; }
+
+private:
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+
+    std::uint32_t slot_of(const Entry& entry) const {
+        return static_cast<std::uint32_t>(&entry - entries_.data());
+    }
+    std::uint32_t victim();
+    std::uint32_t free_slot();
+    void refresh(std::uint32_t slot);
+    void append(std::uint32_t slot);
+    void detach(std::uint32_t slot);
+
+    std::uint64_t capacity_;
+    Eviction eviction_;
+    Stream chance_;
+    KeyIndex index_;
+    std::vector<Entry> entries_;
+    std::uint32_t oldest_ = none;
+    std::uint32_t newest_ = none;
+    std::uint32_t free_ = none;
+    std::uint64_t size_ = 0;
+};
+
+}  // namespace prodsim
