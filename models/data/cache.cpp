@@ -873,8 +873,8 @@ private:
         ReasonId full_;
         std::optional<Chain> chain_;  // to the origin
         Index loads_by_key_;          // those that others may join
-        Pool<Job> jobs_;
-        Pool<Load> loads_;
+        Pool<Job>& jobs_ = world_.pools.of<Job>();
+        Pool<Load>& loads_ = world_.pools.of<Load>();
         Job* first_ = nullptr;
         Job* last_ = nullptr;
         Load* first_load_ = nullptr;

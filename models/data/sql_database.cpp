@@ -493,8 +493,8 @@ private:
         Stream flushes_;
         Stream standbys_;
         ReasonId full_;
-        Pool<Statement> statements_;
-        Pool<Read> page_reads_;
+        Pool<Statement>& statements_ = world_.pools.of<Statement>();
+        Pool<Read>& page_reads_ = world_.pools.of<Read>();
         Statement* first_ = nullptr;
         Statement* last_ = nullptr;
         Time next_read_{};  // the storage begins none earlier: its limit on reads a second

@@ -278,7 +278,7 @@ private:
         Station connections_;
         Chain chain_;
         ReasonId full_;
-        Pool<Flight> flights_;
+        Pool<Flight>& flights_ = world_.pools.of<Flight>();
         Flight* first_ = nullptr;
         Flight* last_ = nullptr;
         std::vector<Flight*> stalled_;  // could go on, but the node hangs

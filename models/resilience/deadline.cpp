@@ -94,7 +94,7 @@ private:
     ReasonId reason_;
     Counter& exceeded_;
     Counter& unsent_;
-    Pool<Wait> waits_;
+    Pool<Wait>& waits_ = world_.pools.of<Wait>();
 };
 
 }  // namespace

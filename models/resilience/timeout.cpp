@@ -77,7 +77,7 @@ private:
     Node& next_;
     ReasonId reason_;
     Counter& expired_;
-    Pool<Wait> waits_;
+    Pool<Wait>& waits_ = world_.pools.of<Wait>();
 };
 
 }  // namespace

@@ -300,7 +300,7 @@ private:
         ReasonId over_quota_;
         ReasonId over_concurrency_;
         ReasonId error_;
-        Pool<Job> jobs_;
+        Pool<Job>& jobs_ = world_.pools.of<Job>();
         Job* first_ = nullptr;
         Job* last_ = nullptr;
         std::vector<Job*> stalled_;  // done, but the provider hangs

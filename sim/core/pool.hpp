@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <new>
 #include <type_traits>
+#include <typeindex>
 #include <utility>
 #include <vector>
 
@@ -71,6 +73,30 @@ private:
     Place* fresh_end_ = nullptr;
     std::size_t live_ = 0;
     std::size_t capacity_ = 0;
+};
+
+/// One pool for each type, shared by all who make objects of it: a place that one has freed is
+/// still in the cache when the next one takes it.
+class Pools {
+public:
+    /// The pool lives as long as this. Look it up once: the way there is a search.
+    template <class T>
+    Pool<T>& of() {
+        std::unique_ptr<Shelf>& shelf = shelves_[std::type_index(typeid(T))];
+        if (shelf == nullptr) shelf = std::make_unique<ShelfOf<T>>();
+        return static_cast<ShelfOf<T>&>(*shelf).pool;
+    }
+
+private:
+    struct Shelf {
+        virtual ~Shelf() = default;
+    };
+    template <class T>
+    struct ShelfOf final : Shelf {
+        Pool<T> pool;
+    };
+
+    std::map<std::type_index, std::unique_ptr<Shelf>> shelves_;
 };
 
 }  // namespace prodsim

@@ -20,6 +20,9 @@ constexpr std::uint64_t mix(std::uint64_t word);
 /// A hash of an ordered pair, for deriving keys: a call's from its parent's, its step and attempt.
 constexpr std::uint64_t mix(std::uint64_t first, std::uint64_t second);
 
+/// The same of two words of which each is a hash already: half the work.
+constexpr std::uint64_t mix_hashes(std::uint64_t first, std::uint64_t second);
+
 /// A hash of a name: FNV-1a of 64 bits (Fowler, Noll & Vo).
 constexpr std::uint64_t hash_of(std::string_view name);
 
@@ -82,6 +85,10 @@ constexpr std::uint64_t mix(std::uint64_t word) {
 constexpr std::uint64_t mix(std::uint64_t first, std::uint64_t second) {
     // Without the complement mix(word, 0) would be mix(mix(word)), which callers may well use too.
     return mix(~mix(first) ^ second);
+}
+
+constexpr std::uint64_t mix_hashes(std::uint64_t first, std::uint64_t second) {
+    return mix(first ^ second);
 }
 
 constexpr std::uint64_t hash_of(std::string_view name) {

@@ -12,7 +12,7 @@ namespace prodsim {
 /// work. The integral (level times nanoseconds) is exact over the whole run, so Little's law can be
 /// audited with ==; mean and maximum belong to the current observation window. The level is 0 at
 /// the start of the run and never negative.
-class Level {
+class alignas(64) Level {
 public:
     void add(std::int64_t delta, Time now) {
         integral_ = integral(now);

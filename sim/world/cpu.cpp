@@ -4,12 +4,23 @@
 #include <cassert>
 #include <cmath>
 #include <string>
+#include <utility>
 
 namespace prodsim {
 
 namespace {
 
-std::int64_t thousandths(double cores) { return static_cast<std::int64_t>(cores * 1000 + 0.5); }
+constexpr std::int64_t whole_core = 1000;
+
+std::int64_t thousandths(double cores) {
+    return static_cast<std::int64_t>(cores * whole_core + 0.5);
+}
+
+/// In whole nanoseconds, as far as the clock goes.
+Duration rounded(double nanoseconds) {
+    if (nanoseconds >= static_cast<double>(longest_delay.count())) return longest_delay;
+    return Duration{static_cast<std::int64_t>(nanoseconds + 0.5)};
+}
 
 }  // namespace
 
@@ -41,33 +52,179 @@ void Cpu::run(CpuTask& task, Duration demand) {
         return;
     }
     begin(task);
-    changed();
+    if (sharing_) changed();
 }
 
 void Cpu::begin(CpuTask& task) {
+    if (!sharing_ && static_cast<double>(running_.size() + 1) > cores_) start_sharing();
+    if (sharing_) {
+        advance();
+        join(task, task.demand);
+    } else {
+        begin_alone(task, task.demand);
+    }
+}
+
+void Cpu::gone(const CpuTask& task) {
+    meters_.runnable.add(-1, engine_.now());
+    meters_.stays.add(engine_.now() - task.since);
+    ++meters_.work.pieces;
+    --meters_.work.unfinished;
+}
+
+void Cpu::take_from_line() {
+    while (line_head_ != nullptr && has_room()) {
+        CpuTask& task = *line_head_;
+        line_head_ = task.next;
+        if (line_head_ == nullptr) line_tail_ = nullptr;
+        begin(task);
+        if (sharing_) changed();
+    }
+}
+
+void Cpu::leave_line(CpuTask& task) {
+    CpuTask* before = nullptr;
+    for (CpuTask* it = line_head_; it != &task; it = it->next) before = it;
+    (before == nullptr ? line_head_ : before->next) = task.next;
+    if (line_tail_ == &task) line_tail_ = before;
+}
+
+void Cpu::stop(CpuTask& task) {
+    gone(task);
+    if (task.place == none) {
+        leave_line(task);
+        return;
+    }
+    if (!sharing_) {
+        catch_up(task);
+        meters_.work.asked += task.demand - task.left;
+        engine_.cancel(task.end);
+        leave_core(task);
+        take_from_line();
+        return;
+    }
     advance();
-    task.due = attained_ + task.demand;
-    task.order = orders_++;
-    heap_.push_back({});
-    sift_up(heap_.size() - 1, {task.due, task.order, &task});
+    const std::size_t place = task.place;
+    meters_.work.asked += task.demand - (running_[place].due - attained_);
+    const Running last = running_.back();
+    running_.pop_back();
+    if (place < running_.size()) {
+        sift_down(place, last);
+        sift_up(last.task->place, last);
+    }
+    task.place = none;
+    take_from_line();
+    changed();
+}
+
+void Cpu::set_speed(double speed) {
+    if (sharing_) {
+        advance();
+        speed_ = speed;
+        share();
+        changed();
+        return;
+    }
+    for (const Running& item : running_) catch_up(*item.task);
+    speed_ = speed;
+    for (const Running& item : running_) {
+        engine_.cancel(item.task->end);
+        time(*item.task);
+    }
+}
+
+void Cpu::set_cores(double cores) {
+    meters_.capacity.add(thousandths(cores) - thousandths(cores_), engine_.now());
+    cores_ = cores;
+    if (!sharing_ && static_cast<double>(running_.size()) > cores_) start_sharing();
+    if (!sharing_) return;
+    advance();
+    share();
+    changed();
+}
+
+// ---- each on a core of its own
+// ------------------------------------------------------------------
+
+void Cpu::begin_alone(CpuTask& task, double left) {
+    task.left = left;
+    task.updated = engine_.now();
+    task.place = static_cast<std::uint32_t>(running_.size());
+    running_.push_back({0, 0, &task});
+    meters_.busy.add(whole_core, engine_.now());
+    time(task);
+}
+
+void Cpu::time(CpuTask& task) {
+    if (speed_ > 0) {
+        task.end = engine_.after(rounded(std::max(0.0, task.left) / speed_),
+                                 action<&Cpu::end_alone>(*this, task));
+    }
+}
+
+void Cpu::catch_up(CpuTask& task) {
+    const double gain = speed_ * static_cast<double>((engine_.now() - task.updated).count());
+    task.left -= gain;
+    task.updated = engine_.now();
+    meters_.work.done += gain;
+}
+
+void Cpu::end_alone(CpuTask& task) {
+    catch_up(task);
+    task.end = {};
+    leave_core(task);
+    gone(task);
+    meters_.work.asked += task.demand;
+    if (line_head_ != nullptr) take_from_line();
+    finished_(reinterpret_cast<std::uint64_t>(&task));
+}
+
+void Cpu::leave_core(CpuTask& task) {
+    const Running last = running_.back();
+    running_.pop_back();
+    if (last.task != &task) set(task.place, last);
+    task.place = none;
+    meters_.busy.add(-whole_core, engine_.now());
+}
+
+// Those who run bring what is left of their work.
+void Cpu::start_sharing() {
+    std::swap(running_, before_);
+    sharing_ = true;
+    attained_ = 0;
+    updated_ = engine_.now();
+    busy_ = whole_core * static_cast<std::int64_t>(before_.size());
+    for (const Running& item : before_) {
+        CpuTask& task = *item.task;
+        catch_up(task);
+        engine_.cancel(task.end);
+        join(task, std::max(0.0, task.left));
+    }
+    before_.clear();
+}
+
+// ---- sharing
+// ------------------------------------------------------------------------------------
+
+void Cpu::join(CpuTask& task, double left) {
+    running_.push_back({});
+    sift_up(running_.size() - 1, {attained_ + left, orders_++, &task});
 }
 
 // The clock of attained service catches up with the simulated clock at the rate so far.
 void Cpu::advance() {
     const Time now = engine_.now();
-    if (heap_.empty()) {
-        attained_ = 0;  // nobody remembers it: keep it small, and so exact
-    } else if (now > updated_) {
+    if (now > updated_) {
         const double gain = rate_ * static_cast<double>((now - updated_).count());
         attained_ += gain;
-        meters_.work.done += gain * static_cast<double>(heap_.size());
+        meters_.work.done += gain * static_cast<double>(running_.size());
     }
     updated_ = now;
 }
 
 // After any change of cores or speed, or of how many share them.
 void Cpu::share() {
-    company_ = heap_.size();
+    company_ = running_.size();
     const auto running = static_cast<double>(company_);
     const double used = std::min(running, cores_);
     rate_ = running <= cores_ ? speed_ : speed_ * cores_ / running;
@@ -82,16 +239,17 @@ void Cpu::share() {
 // because no time passes until all have.
 void Cpu::changed() {
     if (finishing_) return;
-    if (heap_.size() != company_) share();
-    if (heap_.empty() || rate_ <= 0) {
+    if (2 * static_cast<double>(running_.size()) <= cores_ || running_.empty()) {
+        stop_sharing();
+        return;
+    }
+    if (running_.size() != company_) share();
+    if (rate_ <= 0) {
         engine_.cancel(next_end_);
         return;
     }
-    const double left = std::max(0.0, heap_.front().due - attained_) / rate_;
-    const Duration delay = left >= static_cast<double>(longest_delay.count())
-                               ? longest_delay
-                               : Duration{static_cast<std::int64_t>(left + 0.5)};
-    const Time at = engine_.now() + delay;
+    const Time at =
+        engine_.now() + rounded(std::max(0.0, running_.front().due - attained_) / rate_);
     if (next_end_.is_set()) {
         if (at == next_end_at_) return;
         engine_.cancel(next_end_);
@@ -105,9 +263,9 @@ void Cpu::changed() {
 void Cpu::expire() {
     next_end_ = {};
     advance();
-    attained_ = std::max(attained_, heap_.front().due);  // rounding to whole nanoseconds is over
+    attained_ = std::max(attained_, running_.front().due);  // rounding to whole ns is over
     finishing_ = true;
-    while (!heap_.empty() && heap_.front().due <= attained_) {
+    while (!running_.empty() && running_.front().due <= attained_) {
         CpuTask& task = pop_earliest();
         gone(task);
         meters_.work.asked += task.demand;
@@ -118,65 +276,24 @@ void Cpu::expire() {
     changed();
 }
 
-void Cpu::take_from_line() {
-    while (line_head_ != nullptr && has_room()) {
-        CpuTask& task = *line_head_;
-        line_head_ = task.next;
-        if (line_head_ == nullptr) line_tail_ = nullptr;
-        begin(task);
-    }
-}
-
-void Cpu::gone(const CpuTask& task) {
-    meters_.runnable.add(-1, engine_.now());
-    meters_.stays.add(engine_.now() - task.since);
-    ++meters_.work.pieces;
-    --meters_.work.unfinished;
-}
-
-void Cpu::stop(CpuTask& task) {
-    gone(task);
-    if (task.place == none) {
-        CpuTask* before = nullptr;
-        for (CpuTask* it = line_head_; it != &task; it = it->next) before = it;
-        (before == nullptr ? line_head_ : before->next) = task.next;
-        if (line_tail_ == &task) line_tail_ = before;
-        return;
-    }
-    advance();
-    meters_.work.asked += task.demand - (task.due - attained_);
-    const std::size_t place = task.place;
-    const Running last = heap_.back();
-    heap_.pop_back();
-    if (place < heap_.size()) {
-        sift_down(place, last);
-        sift_up(last.task->place, last);
-    }
-    task.place = none;
-    take_from_line();
-    changed();
-}
-
-void Cpu::set_speed(double speed) {
-    advance();
-    speed_ = speed;
+void Cpu::stop_sharing() {
+    engine_.cancel(next_end_);
     share();
-    changed();
-}
-
-void Cpu::set_cores(double cores) {
-    advance();
-    meters_.capacity.add(thousandths(cores) - thousandths(cores_), engine_.now());
-    cores_ = cores;
-    share();
-    changed();
+    sharing_ = false;
+    meters_.busy.add(-busy_, engine_.now());
+    company_ = 0;
+    std::swap(running_, before_);
+    std::sort(before_.begin(), before_.end(),
+              [](const Running& a, const Running& b) { return a.before(b); });
+    for (const Running& item : before_) begin_alone(*item.task, item.due - attained_);
+    before_.clear();
 }
 
 CpuTask& Cpu::pop_earliest() {
-    CpuTask& task = *heap_.front().task;
-    const Running last = heap_.back();
-    heap_.pop_back();
-    if (!heap_.empty()) sift_down(0, last);
+    CpuTask& task = *running_.front().task;
+    const Running last = running_.back();
+    running_.pop_back();
+    if (!running_.empty()) sift_down(0, last);
     task.place = none;
     return task;
 }
@@ -184,19 +301,19 @@ CpuTask& Cpu::pop_earliest() {
 void Cpu::sift_up(std::size_t place, Running item) {
     while (place > 0) {
         const std::size_t parent = (place - 1) / 2;
-        if (!item.before(heap_[parent])) break;
-        set(place, heap_[parent]);
+        if (!item.before(running_[parent])) break;
+        set(place, running_[parent]);
         place = parent;
     }
     set(place, item);
 }
 
 void Cpu::sift_down(std::size_t place, Running item) {
-    const std::size_t size = heap_.size();
+    const std::size_t size = running_.size();
     for (std::size_t child = 2 * place + 1; child < size; child = 2 * place + 1) {
-        if (child + 1 < size && heap_[child + 1].before(heap_[child])) ++child;
-        if (!heap_[child].before(item)) break;
-        set(place, heap_[child]);
+        if (child + 1 < size && running_[child + 1].before(running_[child])) ++child;
+        if (!running_[child].before(item)) break;
+        set(place, running_[child]);
         place = child;
     }
     set(place, item);

@@ -12,12 +12,13 @@ namespace prodsim {
 
 /// A piece of work that needs a processor; a base of whatever runs, which the Cpu never owns.
 struct CpuTask {
-    double due = 0;  // on the Cpu's own clock of attained service, in nanoseconds
-    std::uint64_t order = 0;
-    std::uint32_t place = 0;  // in the heap of the running, or none
-    Time since{};
-    CpuTask* next = nullptr;  // in the line, when the sharing is fifo
-    double demand = 0;
+    double demand = 0;        // nanoseconds at speed 1
+    double left = 0;          // of the demand, as of `updated`, while it has a core of its own
+    Time since{};             // it came then
+    Time updated{};
+    CpuTask* next = nullptr;  // in the line
+    Timer end;                // while it has a core of its own
+    std::uint32_t place = 0;  // among the running, or none
 };
 
 /// What a Cpu counts, shared by the instances of one component.
@@ -36,9 +37,12 @@ struct CpuMeters {
 /// a limit on the slots this is processor sharing; with as many slots as cores, first come first
 /// served; with one slot, an event loop.
 ///
-/// Those who run all progress at the same rate, speed x min(1, cores / running), so a clock of
-/// attained service orders their ends and only the next end is on the event list. A change of
-/// speed, cores or company moves the rate, never the work done.
+/// As long as there are no more tasks than cores each has a core of its own, and its end is on the
+/// event list. When one more comes they share: all progress at the same rate, speed x cores /
+/// running, so a clock of attained service orders their ends and only the next end is on the event
+/// list. They share until half of the cores are free, so that a load near the border does not pay
+/// for the change at every arrival. A change of speed, cores or company moves the rate, never the
+/// work done.
 class Cpu {
 public:
     static constexpr std::int64_t unlimited = std::int64_t{1} << 40;
@@ -59,24 +63,37 @@ public:
 
     double cores() const { return cores_; }
     double speed() const { return speed_; }
-    std::size_t running() const { return heap_.size(); }
+    std::size_t running() const { return running_.size(); }
 
 private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};
 
+    bool has_room() const { return static_cast<std::int64_t>(running_.size()) < slots_; }
     void begin(CpuTask& task);
     void gone(const CpuTask& task);
+    void take_from_line();
+    void leave_line(CpuTask& task);
+
+    // Each on a core of its own.
+    void begin_alone(CpuTask& task, double left);
+    void time(CpuTask& task);
+    void catch_up(CpuTask& task);
+    void end_alone(CpuTask& task);
+    void leave_core(CpuTask& task);
+    void start_sharing();
+
+    // Sharing.
+    void join(CpuTask& task, double left);
     void advance();
     void share();
     void changed();
     void expire();
-    void take_from_line();
+    void stop_sharing();
     CpuTask& pop_earliest();
-    bool has_room() const { return static_cast<std::int64_t>(heap_.size()) < slots_; }
 
     struct Running {
-        double due;
-        std::uint64_t order;
+        double due;           // on the clock of attained service
+        std::uint64_t order;  // of arrival, for those with the same end
         CpuTask* task;
         bool before(const Running& other) const {
             return due < other.due || (due == other.due && order < other.order);
@@ -85,7 +102,7 @@ private:
     void sift_up(std::size_t place, Running item);
     void sift_down(std::size_t place, Running item);
     void set(std::size_t place, const Running& item) {
-        heap_[place] = item;
+        running_[place] = item;
         item.task->place = static_cast<std::uint32_t>(place);
     }
 
@@ -95,6 +112,14 @@ private:
     double cores_;
     double speed_ = 1;
     std::int64_t slots_;
+    bool sharing_ = false;
+    bool finishing_ = false;
+    std::vector<Running> running_;  // a heap while they share
+    std::vector<Running> before_;   // those who ran, while the way they run changes
+    CpuTask* line_head_ = nullptr;
+    CpuTask* line_tail_ = nullptr;
+
+    // While they share.
     double rate_ = 1;
     double attained_ = 0;
     Time updated_{};
@@ -103,10 +128,6 @@ private:
     std::size_t company_ = 0;  // who share at the present rate
     Timer next_end_;
     Time next_end_at_{};
-    bool finishing_ = false;
-    std::vector<Running> heap_;
-    CpuTask* line_head_ = nullptr;
-    CpuTask* line_tail_ = nullptr;
 };
 
 }  // namespace prodsim

@@ -49,7 +49,8 @@ Link::Link(World& world, Direction there, Direction back, Node& end, ReasonId lo
       end_(end),
       lost_(lost),
       rejected_(rejected),
-      stream_(world.stream("network")) {}
+      stream_(world.stream("network")),
+      passages_(world.pools.of<Passage>()) {}
 
 Link::Fate Link::fate(const Direction& direction, const Request& request, std::uint64_t leg) {
     Draws draws = stream_.draws(mix(request.demand_key(), leg));

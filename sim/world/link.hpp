@@ -67,7 +67,7 @@ private:
     ReasonId lost_;
     ReasonId rejected_;
     Stream stream_;
-    Pool<Passage> passages_;
+    Pool<Passage>& passages_;
 };
 
 }  // namespace prodsim
