@@ -146,7 +146,9 @@ private:
 
 class BatchProcess final : public SteadyProcess {
 public:
-    BatchProcess(double rate, const Distribution& size) : SteadyProcess(rate), size_(size) {}
+    BatchProcess(double rate, const Distribution& size) : SteadyProcess(rate), size_(size) {
+        single = false;
+    }
     std::uint32_t batch(Draws draws) const override {
         return static_cast<std::uint32_t>(size_.sample(draws) + 0.5);
     }
@@ -415,21 +417,30 @@ void Arrivals::start() {
         process_->change(start_of_run, changes_.next());
     }
     rate_ = process_->rate(start_of_run);
+    set_pace();
     plan();
 }
+
+void Arrivals::set_pace() { pace_ = 1e9 / rate_; }
 
 // One constant stretch at a time: either the next arrival lies in it, or its end is the next event.
 void Arrivals::plan() {
     const Time now = engine_.now();
     since_ = now;
-    Time end = never;
-    if (!constant_) {
-        rate_ = load_ * process_->rate(now);
-        end = process_->changes(now);
-        for (const auto& shape : shapes_) {
-            rate_ *= shape->factor(now);
-            end = std::min(end, shape->changes(now));
+    if (constant_) {
+        const double wait = left_ * pace_ + 0.5;
+        next_ = {};
+        if (wait < static_cast<double>(longest_delay.count())) {
+            next_ = engine_.after(Duration{static_cast<std::int64_t>(wait)},
+                                  action<&Arrivals::arrive>(*this));
         }
+        return;
+    }
+    rate_ = load_ * process_->rate(now);
+    Time end = process_->changes(now);
+    for (const auto& shape : shapes_) {
+        rate_ *= shape->factor(now);
+        end = std::min(end, shape->changes(now));
     }
     const Duration wait = rate_ > 0 ? from_seconds(left_ / rate_) : longest_delay;
     if (wait < longest_delay && now + wait <= end) {
@@ -471,6 +482,7 @@ void Arrivals::set_load(double factor) {
     consume();
     load_ = factor;
     if (constant_) rate_ = load_ * process_->rate(engine_.now());
+    set_pace();
     engine_.cancel(next_);
     plan();
 }
@@ -478,7 +490,7 @@ void Arrivals::set_load(double factor) {
 void Arrivals::arrive() {
     left_ = next_work();
     plan();
-    arrive_(process_->batch(changes_.next()));
+    arrive_(process_->single ? 1 : process_->batch(changes_.next()));
 }
 
 double mean_rate(const Choice<ArrivalsFamily>& chosen) {

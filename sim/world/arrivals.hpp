@@ -39,6 +39,8 @@ public:
     class Process {
     public:
         virtual ~Process() = default;
+        /// Arrivals come one by one: `batch` need not be asked.
+        bool single = true;
         /// Arrivals per second while nothing else changes the load.
         virtual double rate(Time now) const = 0;
         /// When the rate may be different from what it is now.
@@ -86,6 +88,7 @@ private:
     void turn();
     void arrive();
     double next_work();
+    void set_pace();
 
     Engine& engine_;
     std::unique_ptr<Process> process_;
@@ -97,6 +100,7 @@ private:
     bool stopped_ = false;
     double load_ = 1;
     double rate_ = 0;
+    double pace_ = 0;  // nanoseconds for each unit of work, while the rate is constant
     double left_ = 0;  // work of arriving until the next one
     Time since_{};     // `left_` is as of then
     std::array<double, 32> work_{};  // drawn ahead: one at a time would wait for its logarithm
