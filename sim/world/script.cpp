@@ -247,7 +247,7 @@ Script::Next Script::pause(Strand& strand, const Program::Instruction& step) {
 
 Draws Script::draws(const Strand& strand, const Program::Instruction& step) const {
     return stream_.draws(
-        mix_hashes(strand.performance->request.demand_key(), step.key ^ strand.salt));
+        join(strand.performance->request.demand_key(), step.key ^ strand.salt));
 }
 
 // Whether a request takes a step, and how often, is part of what it asks for: the same in every
@@ -256,7 +256,7 @@ std::uint32_t Script::times(const Strand& strand, const Program::Instruction& st
     if (step.once) return 1;
     const Program::Often& often = strand.performance->program->often_[step.detail];
     if (often.probability < 1) {
-        Draws chance = stream_.draws(mix_hashes(strand.performance->request.subject,
+        Draws chance = stream_.draws(join(strand.performance->request.subject,
                                                 step.key ^ strand.salt ^ 0x5bd1e995));
         if (!chance.chance(often.probability)) return 0;
     }
@@ -266,14 +266,14 @@ std::uint32_t Script::times(const Strand& strand, const Program::Instruction& st
 std::uint32_t Script::count(const Strand& strand, const Program::Instruction& step,
                             const Distribution& law) const {
     Draws chance = stream_.draws(
-        mix_hashes(strand.performance->request.subject, step.key ^ strand.salt ^ 0x2545f491));
+        join(strand.performance->request.subject, step.key ^ strand.salt ^ 0x2545f491));
     return static_cast<std::uint32_t>(law.sample(chance) + 0.5);
 }
 
 Call& Script::open_call(Strand& strand, const Program::Instruction& step) {
     const Request& request = strand.performance->request;
     Call& call = world_.calls.open(*this, request, world_.now());
-    call.subject = mix_hashes(request.subject, (step.key ^ strand.salt) + strand.left);
+    call.subject = join(request.subject, (step.key ^ strand.salt) + strand.left);
     call.operation = step.operation;
     call.route = 0;
     if (step.write) {
@@ -352,7 +352,7 @@ Script::Next Script::next_round(Strand& strand, const Program::Instruction& step
 Script::Next Script::choose(Strand& strand, const Program::Instruction& step) {
     const Program::Choice& choice = strand.performance->program->choices_[step.detail];
     Draws chance =
-        stream_.draws(mix_hashes(strand.performance->request.subject, step.key ^ strand.salt));
+        stream_.draws(join(strand.performance->request.subject, step.key ^ strand.salt));
     const double point = chance.uniform() * choice.cumulative.back();
     const auto last = choice.cumulative.end() - 1;
     const auto taken = std::upper_bound(choice.cumulative.begin(), last, point);
