@@ -260,9 +260,10 @@ private:
         if (parameters_.users > 0 && !stopped_) {
             const std::uint64_t turns = visit.turns;
             const std::uint64_t user = visit.user;
-            visit = Visit(user);
-            visit.turns = turns;
-            think(visit);
+            visits_.release(visit);
+            Visit& again = visits_.acquire(user);
+            again.turns = turns;
+            think(again);
         } else {
             visits_.release(visit);
         }

@@ -10,6 +10,8 @@ namespace prodsim {
 
 namespace {
 
+double in_nanoseconds(Duration duration) { return static_cast<double>(duration.count()); }
+
 constexpr std::int64_t whole_core = 1000;
 
 std::int64_t thousandths(double cores) {
@@ -40,28 +42,31 @@ Cpu::Cpu(Engine& engine, CpuMeters& meters, double cores, std::int64_t slots, Ac
 
 void Cpu::run(CpuTask& task, Duration demand) {
     task.since = engine_.now();
-    task.demand = static_cast<double>(demand.count());
-    task.place = none;
+    task.demand = demand;
     meters_.tasks.add();
     meters_.runnable.add(1, engine_.now());
     ++meters_.work.unfinished;
     if (!has_room()) {
+        task.in_line = true;
         task.next = nullptr;
         (line_tail_ == nullptr ? line_head_ : line_tail_->next) = &task;
         line_tail_ = &task;
         return;
     }
     begin(task);
-    if (sharing_) changed();
 }
 
 void Cpu::begin(CpuTask& task) {
-    if (!sharing_ && static_cast<double>(running_.size() + 1) > cores_) start_sharing();
+    task.in_line = false;
+    if (!sharing_ && static_cast<double>(running_ + 1) > cores_) start_sharing();
     if (sharing_) {
         advance();
-        join(task, task.demand);
+        join(task, in_nanoseconds(task.demand));
+        changed();
     } else {
-        begin_alone(task, task.demand);
+        begin_alone(task, in_nanoseconds(task.demand));
+        // The usual case, and the demand need not be rounded again.
+        time(task, speed_ == 1 ? task.demand : time_for(task.left));
     }
 }
 
@@ -78,7 +83,6 @@ void Cpu::take_from_line() {
         line_head_ = task.next;
         if (line_head_ == nullptr) line_tail_ = nullptr;
         begin(task);
-        if (sharing_) changed();
     }
 }
 
@@ -91,30 +95,21 @@ void Cpu::leave_line(CpuTask& task) {
 
 void Cpu::stop(CpuTask& task) {
     gone(task);
-    if (task.place == none) {
+    if (task.in_line) {
         leave_line(task);
-        return;
-    }
-    if (!sharing_) {
+    } else if (sharing_) {
+        advance();
+        meters_.work.asked += in_nanoseconds(task.demand) - (heap_[task.place].due - attained_);
+        leave_heap(task);
+        take_from_line();
+        if (sharing_) changed();
+    } else {
         catch_up(task);
-        meters_.work.asked += task.demand - task.left;
+        meters_.work.asked += in_nanoseconds(task.demand) - task.left;
         engine_.cancel(task.end);
         leave_core(task);
         take_from_line();
-        return;
     }
-    advance();
-    const std::size_t place = task.place;
-    meters_.work.asked += task.demand - (running_[place].due - attained_);
-    const Running last = running_.back();
-    running_.pop_back();
-    if (place < running_.size()) {
-        sift_down(place, last);
-        sift_up(last.task->place, last);
-    }
-    task.place = none;
-    take_from_line();
-    changed();
 }
 
 void Cpu::set_speed(double speed) {
@@ -125,18 +120,18 @@ void Cpu::set_speed(double speed) {
         changed();
         return;
     }
-    for (const Running& item : running_) catch_up(*item.task);
+    for (CpuTask* task = alone_; task != nullptr; task = task->next) catch_up(*task);
     speed_ = speed;
-    for (const Running& item : running_) {
-        engine_.cancel(item.task->end);
-        time(*item.task);
+    for (CpuTask* task = alone_; task != nullptr; task = task->next) {
+        engine_.cancel(task->end);
+        time(*task, time_for(task->left));
     }
 }
 
 void Cpu::set_cores(double cores) {
     meters_.capacity.add(thousandths(cores) - thousandths(cores_), engine_.now());
     cores_ = cores;
-    if (!sharing_ && static_cast<double>(running_.size()) > cores_) start_sharing();
+    if (!sharing_ && static_cast<double>(running_) > cores_) start_sharing();
     if (!sharing_) return;
     advance();
     share();
@@ -149,21 +144,23 @@ void Cpu::set_cores(double cores) {
 void Cpu::begin_alone(CpuTask& task, double left) {
     task.left = left;
     task.updated = engine_.now();
-    task.place = static_cast<std::uint32_t>(running_.size());
-    running_.push_back({0, 0, &task});
+    task.previous = nullptr;
+    task.next = alone_;
+    if (alone_ != nullptr) alone_->previous = &task;
+    alone_ = &task;
+    ++running_;
     meters_.busy.add(whole_core, engine_.now());
-    time(task);
 }
 
-void Cpu::time(CpuTask& task) {
-    if (speed_ > 0) {
-        task.end = engine_.after(rounded(std::max(0.0, task.left) / speed_),
-                                 action<&Cpu::end_alone>(*this, task));
-    }
+// At speed 0 nothing ends.
+void Cpu::time(CpuTask& task, Duration left) {
+    if (speed_ > 0) task.end = engine_.after(left, action<&Cpu::end_alone>(*this, task));
 }
+
+Duration Cpu::time_for(double left) const { return rounded(std::max(0.0, left) / speed_); }
 
 void Cpu::catch_up(CpuTask& task) {
-    const double gain = speed_ * static_cast<double>((engine_.now() - task.updated).count());
+    const double gain = speed_ * in_nanoseconds(engine_.now() - task.updated);
     task.left -= gain;
     task.updated = engine_.now();
     meters_.work.done += gain;
@@ -174,58 +171,57 @@ void Cpu::end_alone(CpuTask& task) {
     task.end = {};
     leave_core(task);
     gone(task);
-    meters_.work.asked += task.demand;
+    meters_.work.asked += in_nanoseconds(task.demand);
     if (line_head_ != nullptr) take_from_line();
     finished_(reinterpret_cast<std::uint64_t>(&task));
 }
 
 void Cpu::leave_core(CpuTask& task) {
-    const Running last = running_.back();
-    running_.pop_back();
-    if (last.task != &task) set(task.place, last);
-    task.place = none;
+    (task.previous == nullptr ? alone_ : task.previous->next) = task.next;
+    if (task.next != nullptr) task.next->previous = task.previous;
+    --running_;
     meters_.busy.add(-whole_core, engine_.now());
 }
 
 // Those who run bring what is left of their work.
 void Cpu::start_sharing() {
-    std::swap(running_, before_);
     sharing_ = true;
     attained_ = 0;
     updated_ = engine_.now();
-    busy_ = whole_core * static_cast<std::int64_t>(before_.size());
-    for (const Running& item : before_) {
-        CpuTask& task = *item.task;
-        catch_up(task);
-        engine_.cancel(task.end);
-        join(task, std::max(0.0, task.left));
+    busy_ = whole_core * std::exchange(running_, 0);
+    CpuTask* next = nullptr;
+    for (CpuTask* task = std::exchange(alone_, nullptr); task != nullptr; task = next) {
+        next = task->next;
+        catch_up(*task);
+        engine_.cancel(task->end);
+        join(*task, std::max(0.0, task->left));
     }
-    before_.clear();
 }
 
 // ---- sharing
 // ------------------------------------------------------------------------------------
 
 void Cpu::join(CpuTask& task, double left) {
-    running_.push_back({});
-    sift_up(running_.size() - 1, {attained_ + left, orders_++, &task});
+    ++running_;
+    heap_.push_back({});
+    sift_up(heap_.size() - 1, {attained_ + left, orders_++, &task});
 }
 
 // The clock of attained service catches up with the simulated clock at the rate so far.
 void Cpu::advance() {
     const Time now = engine_.now();
     if (now > updated_) {
-        const double gain = rate_ * static_cast<double>((now - updated_).count());
+        const double gain = rate_ * in_nanoseconds(now - updated_);
         attained_ += gain;
-        meters_.work.done += gain * static_cast<double>(running_.size());
+        meters_.work.done += gain * static_cast<double>(running_);
     }
     updated_ = now;
 }
 
 // After any change of cores or speed, or of how many share them.
 void Cpu::share() {
-    company_ = running_.size();
-    const auto running = static_cast<double>(company_);
+    company_ = running_;
+    const auto running = static_cast<double>(running_);
     const double used = std::min(running, cores_);
     rate_ = running <= cores_ ? speed_ : speed_ * cores_ / running;
     const std::int64_t busy = thousandths(used);
@@ -239,17 +235,16 @@ void Cpu::share() {
 // because no time passes until all have.
 void Cpu::changed() {
     if (finishing_) return;
-    if (2 * static_cast<double>(running_.size()) <= cores_ || running_.empty()) {
+    if (running_ == 0 || 2 * static_cast<double>(running_) <= cores_) {
         stop_sharing();
         return;
     }
-    if (running_.size() != company_) share();
+    if (running_ != company_) share();
     if (rate_ <= 0) {
         engine_.cancel(next_end_);
         return;
     }
-    const Time at =
-        engine_.now() + rounded(std::max(0.0, running_.front().due - attained_) / rate_);
+    const Time at = engine_.now() + rounded(std::max(0.0, heap_.front().due - attained_) / rate_);
     if (next_end_.is_set()) {
         if (at == next_end_at_) return;
         engine_.cancel(next_end_);
@@ -263,12 +258,13 @@ void Cpu::changed() {
 void Cpu::expire() {
     next_end_ = {};
     advance();
-    attained_ = std::max(attained_, running_.front().due);  // rounding to whole ns is over
+    attained_ = std::max(attained_, heap_.front().due);  // rounding to whole nanoseconds is over
     finishing_ = true;
-    while (!running_.empty() && running_.front().due <= attained_) {
-        CpuTask& task = pop_earliest();
+    while (!heap_.empty() && heap_.front().due <= attained_) {
+        CpuTask& task = *heap_.front().task;
+        leave_heap(task);
         gone(task);
-        meters_.work.asked += task.demand;
+        meters_.work.asked += in_nanoseconds(task.demand);
         take_from_line();
         finished_(reinterpret_cast<std::uint64_t>(&task));
     }
@@ -276,44 +272,49 @@ void Cpu::expire() {
     changed();
 }
 
+void Cpu::leave_heap(CpuTask& task) {
+    const std::size_t place = task.place;
+    const Sharer last = heap_.back();
+    heap_.pop_back();
+    --running_;
+    if (place == heap_.size()) return;
+    sift_down(place, last);
+    sift_up(last.task->place, last);
+}
+
+// Whose work ends first is timed first, so that those who end together end in the order they came.
 void Cpu::stop_sharing() {
     engine_.cancel(next_end_);
     share();
     sharing_ = false;
     meters_.busy.add(-busy_, engine_.now());
+    running_ = 0;
     company_ = 0;
-    std::swap(running_, before_);
-    std::sort(before_.begin(), before_.end(),
-              [](const Running& a, const Running& b) { return a.before(b); });
-    for (const Running& item : before_) begin_alone(*item.task, item.due - attained_);
-    before_.clear();
+    std::sort(heap_.begin(), heap_.end(),
+              [](const Sharer& a, const Sharer& b) { return a.before(b); });
+    for (const Sharer& sharer : heap_) {
+        begin_alone(*sharer.task, sharer.due - attained_);
+        time(*sharer.task, time_for(sharer.task->left));
+    }
+    heap_.clear();
 }
 
-CpuTask& Cpu::pop_earliest() {
-    CpuTask& task = *running_.front().task;
-    const Running last = running_.back();
-    running_.pop_back();
-    if (!running_.empty()) sift_down(0, last);
-    task.place = none;
-    return task;
-}
-
-void Cpu::sift_up(std::size_t place, Running item) {
+void Cpu::sift_up(std::size_t place, Sharer item) {
     while (place > 0) {
         const std::size_t parent = (place - 1) / 2;
-        if (!item.before(running_[parent])) break;
-        set(place, running_[parent]);
+        if (!item.before(heap_[parent])) break;
+        set(place, heap_[parent]);
         place = parent;
     }
     set(place, item);
 }
 
-void Cpu::sift_down(std::size_t place, Running item) {
-    const std::size_t size = running_.size();
+void Cpu::sift_down(std::size_t place, Sharer item) {
+    const std::size_t size = heap_.size();
     for (std::size_t child = 2 * place + 1; child < size; child = 2 * place + 1) {
-        if (child + 1 < size && running_[child + 1].before(running_[child])) ++child;
-        if (!running_[child].before(item)) break;
-        set(place, running_[child]);
+        if (child + 1 < size && heap_[child + 1].before(heap_[child])) ++child;
+        if (!heap_[child].before(item)) break;
+        set(place, heap_[child]);
         place = child;
     }
     set(place, item);

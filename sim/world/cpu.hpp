@@ -10,15 +10,18 @@
 
 namespace prodsim {
 
-/// A piece of work that needs a processor; a base of whatever runs, which the Cpu never owns.
+/// A piece of work that needs a processor; a base of whatever runs, which the Cpu never owns. Its
+/// members are the Cpu's, and mean nothing before `run`.
 struct CpuTask {
-    double demand = 0;        // nanoseconds at speed 1
-    double left = 0;          // of the demand, as of `updated`, while it has a core of its own
-    Time since{};             // it came then
-    Time updated{};
-    CpuTask* next = nullptr;  // in the line
-    Timer end;                // while it has a core of its own
-    std::uint32_t place = 0;  // among the running, or none
+    Duration demand;  // at speed 1
+    double left;      // of the demand in nanoseconds, as of `updated`, on its own core
+    Time since;       // it came then
+    Time updated;
+    CpuTask* previous;    // among those with a core of their own
+    CpuTask* next;        // among them, or in the line
+    Timer end;            // while it has a core of its own
+    std::uint32_t place;  // in the heap of those who share
+    bool in_line;
 };
 
 /// What a Cpu counts, shared by the instances of one component.
@@ -63,12 +66,10 @@ public:
 
     double cores() const { return cores_; }
     double speed() const { return speed_; }
-    std::size_t running() const { return running_.size(); }
+    std::int64_t running() const { return running_; }
 
 private:
-    static constexpr std::uint32_t none = ~std::uint32_t{0};
-
-    bool has_room() const { return static_cast<std::int64_t>(running_.size()) < slots_; }
+    bool has_room() const { return running_ < slots_; }
     void begin(CpuTask& task);
     void gone(const CpuTask& task);
     void take_from_line();
@@ -76,7 +77,8 @@ private:
 
     // Each on a core of its own.
     void begin_alone(CpuTask& task, double left);
-    void time(CpuTask& task);
+    void time(CpuTask& task, Duration left);
+    Duration time_for(double left) const;
     void catch_up(CpuTask& task);
     void end_alone(CpuTask& task);
     void leave_core(CpuTask& task);
@@ -89,20 +91,20 @@ private:
     void changed();
     void expire();
     void stop_sharing();
-    CpuTask& pop_earliest();
+    void leave_heap(CpuTask& task);
 
-    struct Running {
+    struct Sharer {
         double due;           // on the clock of attained service
         std::uint64_t order;  // of arrival, for those with the same end
         CpuTask* task;
-        bool before(const Running& other) const {
+        bool before(const Sharer& other) const {
             return due < other.due || (due == other.due && order < other.order);
         }
     };
-    void sift_up(std::size_t place, Running item);
-    void sift_down(std::size_t place, Running item);
-    void set(std::size_t place, const Running& item) {
-        running_[place] = item;
+    void sift_up(std::size_t place, Sharer item);
+    void sift_down(std::size_t place, Sharer item);
+    void set(std::size_t place, const Sharer& item) {
+        heap_[place] = item;
         item.task->place = static_cast<std::uint32_t>(place);
     }
 
@@ -112,20 +114,21 @@ private:
     double cores_;
     double speed_ = 1;
     std::int64_t slots_;
+    std::int64_t running_ = 0;
     bool sharing_ = false;
     bool finishing_ = false;
-    std::vector<Running> running_;  // a heap while they share
-    std::vector<Running> before_;   // those who ran, while the way they run changes
+    CpuTask* alone_ = nullptr;  // those with a core of their own, last come first
     CpuTask* line_head_ = nullptr;
     CpuTask* line_tail_ = nullptr;
 
     // While they share.
+    std::vector<Sharer> heap_;
     double rate_ = 1;
     double attained_ = 0;
     Time updated_{};
     std::uint64_t orders_ = 0;
     std::int64_t busy_ = 0;
-    std::size_t company_ = 0;  // who share at the present rate
+    std::int64_t company_ = 0;  // who share at the present rate
     Timer next_end_;
     Time next_end_at_{};
 };

@@ -115,12 +115,13 @@ struct Performance {
     bool degraded = false;       // a fallback was taken, or a callee said so
 };
 
-/// One line of control. A parallel step makes more of them.
+/// One line of control. A parallel step makes more of them. What has no initial value is set by the
+/// step that uses it.
 struct Strand : CpuTask {
     Performance* performance = nullptr;
     Strand* parent = nullptr;    // whoever waits in a parallel step for this one
-    Strand* sibling = nullptr;   // the next branch of the same step, or the next that nobody awaits
-    Strand* elder = nullptr;     // the one before it
+    Strand* sibling;             // the next branch of the same step, or the next that nobody awaits
+    Strand* elder;               // the one before it
     Strand* branches = nullptr;  // those this one waits for
     Call* call = nullptr;        // under way
     Timer pause;
@@ -128,9 +129,9 @@ struct Strand : CpuTask {
     std::uint32_t at = 1;     // the instruction it stands at; 0 is none
     std::uint32_t guard = 0;  // the innermost guard around it; 0: none
     std::uint32_t left = 0;   // calls of this step still to be made
-    std::array<std::uint32_t, Program::deepest_repeat> rounds{};  // still to go, by depth
-    std::uint32_t succeeded = 0;                                  // branches
-    std::uint32_t pending = 0;                                    // branches
+    std::array<std::uint32_t, Program::deepest_repeat> rounds;  // still to go, by depth
+    std::uint32_t succeeded;                                    // branches of a parallel step
+    std::uint32_t pending;
     Reply reply;           // of the call, or the first failure among the branches
     bool running = false;  // inside the loop of `run`
     bool replied = false;  // the call was answered while it was inside the loop
