@@ -26,7 +26,7 @@
 namespace prodsim::benchmark {
 namespace {
 
-constexpr std::uint64_t rounds = 3;
+constexpr std::uint64_t rounds = 7;
 constexpr const char* python = "/usr/bin/python3";
 
 /// What one contestant did in one round.

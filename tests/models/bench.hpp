@@ -342,7 +342,7 @@ public:
     std::uint64_t count(std::string_view meter) const {
         for (const auto& [name, named] : world.meters.counters()) {
             if (name.owner == "client -> backend" && name.name == meter) {
-                return named->meter.total();
+                return named->total();
             }
         }
         return 0;
