@@ -569,8 +569,8 @@ private:
         ReasonId full_;
         std::optional<Chain> chain_;  // to the origin
         KeyIndex loads_by_key_;       // those that others may join
-        Pool<Job> jobs_;
-        Pool<Load> loads_;
+        Pool<Job>& jobs_ = world_.pools.of<Job>();
+        Pool<Load>& loads_ = world_.pools.of<Load>();
         List<Job, &Job::others> inside_;
         List<Load, &Load::others> under_way_;
         Stalled<Load> stalled_;  // the origin has replied, but the instance hangs

@@ -469,8 +469,8 @@ private:
         Stream flushes_;
         Stream standbys_;
         ReasonId full_;
-        Pool<Statement> statements_;
-        Pool<Read> page_reads_;
+        Pool<Statement>& statements_ = world_.pools.of<Statement>();
+        Pool<Read>& page_reads_ = world_.pools.of<Read>();
         List<Statement, &Statement::others> inside_;
         Time next_read_{};  // the storage begins none earlier: its limit on reads a second
         Group arriving_;    // will be in the next flush

@@ -265,7 +265,7 @@ private:
         Station connections_;
         Chain chain_;
         ReasonId full_;
-        Pool<Flight> flights_;
+        Pool<Flight>& flights_ = world_.pools.of<Flight>();
         List<Flight, &Flight::others> inside_;
         Stalled<Flight> stalled_;
     };

@@ -254,7 +254,7 @@ private:
     std::size_t turn_ = 0;
     std::uint64_t ties_ = 1;
     bool started_ = false;
-    Pool<Flight> flights_;
+    Pool<Flight>& flights_ = world_.pools.of<Flight>();
 };
 
 }  // namespace

@@ -118,7 +118,7 @@ private:
     Node& next_;
     ReasonId full_;
     ReasonId waited_;
-    Pool<Permit> permits_;
+    Pool<Permit>& permits_ = world_.pools.of<Permit>();
 };
 
 }  // namespace

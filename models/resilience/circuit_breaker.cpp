@@ -326,7 +326,7 @@ private:
     Timer wait_;
     std::int64_t probes_sent_ = 0;
     Totals probes_ended_;
-    Pool<Flight> flights_;
+    Pool<Flight>& flights_ = world_.pools.of<Flight>();
 };
 
 }  // namespace

@@ -340,8 +340,8 @@ private:
     Connection* first_ = nullptr;
     Time next_sweep_ = never;
     Timer sweep_;
-    Pool<Connection> connections_;
-    Pool<Loan> loans_;
+    Pool<Connection>& connections_ = world_.pools.of<Connection>();
+    Pool<Loan>& loans_ = world_.pools.of<Loan>();
 };
 
 }  // namespace

@@ -94,7 +94,7 @@ private:
     Node& next_;
     Stream stream_;
     Counter& taken_;
-    Pool<Wait> waits_;
+    Pool<Wait>& waits_ = world_.pools.of<Wait>();
 };
 
 }  // namespace

@@ -270,7 +270,7 @@ private:
     Counter& calls_;
     Counter& attempts_;
     Counter& won_;
-    Pool<Race> races_;
+    Pool<Race>& races_ = world_.pools.of<Race>();
 };
 
 }  // namespace

@@ -254,7 +254,7 @@ private:
     ReasonId reason_;
     Counter& rejected_;
     Level& waiting_;
-    Pool<Wait> waits_;
+    Pool<Wait>& waits_ = world_.pools.of<Wait>();
 };
 
 }  // namespace

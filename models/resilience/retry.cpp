@@ -515,7 +515,7 @@ private:
     Counter& exhausted_;
     Counter& budget_refused_;
     Counter& too_late_;
-    Pool<Effort> efforts_;
+    Pool<Effort>& efforts_ = world_.pools.of<Effort>();
 };
 
 }  // namespace

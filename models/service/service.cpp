@@ -339,7 +339,7 @@ private:
         ReasonId full_;
         ReasonId waited_;
         ReasonId late_;
-        Pool<Job> jobs_;
+        Pool<Job>& jobs_ = world_.pools.of<Job>();
         List<Job, &Job::others> inside_;
     };
 

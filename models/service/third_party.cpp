@@ -293,7 +293,7 @@ private:
         ReasonId over_quota_;
         ReasonId over_concurrency_;
         ReasonId error_;
-        Pool<Job> jobs_;
+        Pool<Job>& jobs_ = world_.pools.of<Job>();
         List<Job, &Job::others> inside_;
         Stalled<Job> stalled_;  // done, but the provider hangs
     };

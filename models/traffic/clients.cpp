@@ -140,7 +140,9 @@ public:
             }
         } else {
             arrivals_.emplace(world_.engine, parameters_.arrivals, parameters_.shape,
-                              world_.stream(name() + "/arrivals"), action<&Clients::arrive>(*this));
+                              Arrivals::Streams{world_.stream(name() + "/arrivals"),
+                                                world_.stream(name() + "/arrivals/changes")},
+                              action<&Clients::arrive>(*this));
             arrivals_->start();
         }
     }
@@ -222,7 +224,8 @@ private:
 
     void arrive(std::uint64_t batch) {
         for (std::uint64_t i = 0; i < batch; ++i) {
-            begin(visits_.acquire(std::uint64_t{0}), mix(subject_seed_, ++arrived_));
+            begin(visits_.acquire(std::uint64_t{0}),
+                  mix(subject_seed_ + ++arrived_ * golden_gamma));
         }
     }
 
@@ -258,9 +261,10 @@ private:
         if (parameters_.users > 0 && !stopped_) {
             const std::uint64_t turns = visit.turns;
             const std::uint64_t user = visit.user;
-            visit = Visit(user);
-            visit.turns = turns;
-            think(visit);
+            visits_.release(visit);
+            Visit& again = visits_.acquire(user);
+            again.turns = turns;
+            think(again);
         } else {
             visits_.release(visit);
         }
@@ -290,7 +294,7 @@ private:
     std::optional<Arrivals> arrivals_;
     std::uint64_t arrived_ = 0;
     bool stopped_ = false;
-    Pool<Visit> visits_;
+    Pool<Visit>& visits_ = world_.pools.of<Visit>();
 };
 
 }  // namespace

@@ -171,11 +171,10 @@ Distribution Distribution::mixture(const std::vector<double>& weights,
     for (std::size_t i = 0; i < parts.size(); ++i) {
         if (weights[i] == 0) continue;
         weight_so_far += weights[i];
-        law.up_to.push_back(weight_so_far);
-        law.parts.push_back(parts[i]);
+        law.parts.push_back({weight_so_far, parts[i]});
     }
     assert(!law.parts.empty());
-    for (double& probability : law.up_to) probability /= weight_so_far;
+    for (Part& part : law.parts) part.up_to /= weight_so_far;
     return {std::move(law), 1};
 }
 
@@ -360,16 +359,18 @@ double Distribution::Steps::variance() const {
 }
 
 double Distribution::Mixture::sample(Draws& draws) const {
-    const auto chosen = std::upper_bound(up_to.begin(), up_to.end(), draws.uniform());
-    return parts[static_cast<std::size_t>(chosen - up_to.begin())].sample(draws);
+    const double u = draws.uniform();
+    const auto chosen = std::upper_bound(parts.begin(), parts.end(), u,
+                                         [](double x, const Part& part) { return x < part.up_to; });
+    return chosen->law.sample(draws);
 }
 
 double Distribution::Mixture::mean() const {
     double sum = 0;
     double before = 0;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        sum += (up_to[i] - before) * parts[i].mean();
-        before = up_to[i];
+    for (const auto& [up_to, law] : parts) {
+        sum += (up_to - before) * law.mean();
+        before = up_to;
     }
     return sum;
 }
@@ -379,9 +380,9 @@ double Distribution::Mixture::variance() const {
     if (centre == infinity) return infinity;
     double sum = 0;
     double before = 0;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        sum += (up_to[i] - before) * (parts[i].variance() + square(parts[i].mean() - centre));
-        before = up_to[i];
+    for (const auto& [up_to, law] : parts) {
+        sum += (up_to - before) * (law.variance() + square(law.mean() - centre));
+        before = up_to;
     }
     return sum;
 }

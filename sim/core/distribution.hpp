@@ -221,10 +221,12 @@ private:
         double variance() const;
     };
 
-    /// Invariant: `up_to[i]` is the probability of parts 0 to i, each part has some, the last is 1.
+    struct Part;
+
+    /// Invariant: `up_to` is the probability of this part and those before it; each part has some,
+    /// the last is up to 1.
     struct Mixture {
-        std::vector<double> up_to;
-        std::vector<Distribution> parts;
+        std::vector<Part> parts;
 
         double sample(Draws& draws) const;
         double mean() const;
@@ -240,6 +242,11 @@ private:
 
     Law law_;
     double scale_;
+};
+
+struct Distribution::Part {
+    double up_to;
+    Distribution law;
 };
 
 /// A sample in seconds, as a duration.

@@ -1,11 +1,17 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <new>
 #include <type_traits>
+#include <typeindex>
 #include <utility>
 #include <vector>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace prodsim {
 
@@ -25,6 +31,7 @@ public:
     T& acquire(Arguments&&... arguments) {
         Place* place = free_;
         if (place != nullptr) {
+            use(place);
             free_ = place->next;
         } else {
             if (fresh_ == fresh_end_) grow();
@@ -44,6 +51,7 @@ public:
         place->next = free_;
         free_ = place;
         --live_;
+        leave(place);
     }
 
     std::size_t live() const { return live_; }
@@ -54,6 +62,15 @@ private:
         Place* next;
         alignas(T) std::byte storage[sizeof(T)];
     };
+
+#ifdef __SANITIZE_ADDRESS__
+    // So that a look at an object after its release is found, as with memory from the heap.
+    static void use(Place* place) { ASAN_UNPOISON_MEMORY_REGION(place, sizeof(Place)); }
+    static void leave(Place* place) { ASAN_POISON_MEMORY_REGION(place, sizeof(Place)); }
+#else
+    static void use(Place*) {}
+    static void leave(Place*) {}
+#endif
 
     void grow() {
         const std::size_t count = capacity_ < first_block ? first_block : capacity_;
@@ -71,6 +88,30 @@ private:
     Place* fresh_end_ = nullptr;
     std::size_t live_ = 0;
     std::size_t capacity_ = 0;
+};
+
+/// One pool for each type, shared by all who make objects of it: a place that one has freed is
+/// still in the cache when the next one takes it.
+class Pools {
+public:
+    /// The pool lives as long as this. Look it up once: the way there is a search.
+    template <class T>
+    Pool<T>& of() {
+        std::unique_ptr<Shelf>& shelf = shelves_[std::type_index(typeid(T))];
+        if (shelf == nullptr) shelf = std::make_unique<ShelfOf<T>>();
+        return static_cast<ShelfOf<T>&>(*shelf).pool;
+    }
+
+private:
+    struct Shelf {
+        virtual ~Shelf() = default;
+    };
+    template <class T>
+    struct ShelfOf final : Shelf {
+        Pool<T> pool;
+    };
+
+    std::map<std::type_index, std::unique_ptr<Shelf>> shelves_;
 };
 
 }  // namespace prodsim

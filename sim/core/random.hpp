@@ -20,6 +20,10 @@ constexpr std::uint64_t mix(std::uint64_t word);
 /// A hash of an ordered pair, for deriving keys: a call's from its parent's, its step and attempt.
 constexpr std::uint64_t mix(std::uint64_t first, std::uint64_t second);
 
+/// Joins two hashes into a key for draws, or for further joins; the order matters. It costs a
+/// multiplication and scatters nothing, so its result is fit for nothing else.
+constexpr std::uint64_t join(std::uint64_t first, std::uint64_t second);
+
 /// A hash of a name: FNV-1a of 64 bits (Fowler, Noll & Vo).
 constexpr std::uint64_t hash_of(std::string_view name);
 
@@ -82,6 +86,10 @@ constexpr std::uint64_t mix(std::uint64_t word) {
 constexpr std::uint64_t mix(std::uint64_t first, std::uint64_t second) {
     // Without the complement mix(word, 0) would be mix(mix(word)), which callers may well use too.
     return mix(~mix(first) ^ second);
+}
+
+constexpr std::uint64_t join(std::uint64_t first, std::uint64_t second) {
+    return first * 0xff51'afd7'ed55'8ccd + second;
 }
 
 constexpr std::uint64_t hash_of(std::string_view name) {

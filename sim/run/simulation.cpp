@@ -21,15 +21,14 @@ constexpr std::size_t glance = 1 << 16;
 
 Readings read(const Meters& meters, Time now) {
     Readings readings;
-    for (const auto& [name, home] : meters.counters()) {
-        readings.counters.push_back({name, home->meter.total(), home->meter.in_window()});
+    for (const auto& [name, meter] : meters.counters()) {
+        readings.counters.push_back({name, meter->total(), meter->in_window()});
     }
-    for (const auto& [name, home] : meters.levels()) {
-        readings.levels.push_back(
-            {name, home->meter.mean(now), home->meter.maximum(), home->meter.value()});
+    for (const auto& [name, meter] : meters.levels()) {
+        readings.levels.push_back({name, meter->mean(now), meter->maximum(), meter->value()});
     }
-    for (const auto& [name, home] : meters.histograms()) {
-        readings.histograms.push_back({name, home->meter});
+    for (const auto& [name, meter] : meters.histograms()) {
+        readings.histograms.push_back({name, *meter});
     }
     return readings;
 }
@@ -143,11 +142,11 @@ private:
     // The integral of the level is counted by the level, the stays at the exits. Those who are
     // still there have not been counted at an exit, so only an empty level can be compared.
     void audit_littles_law(Replication& result) {
-        for (const auto& [name, home] : world_->meters.levels()) {
-            const auto book = world_->meters.stay_books().find(&home->meter);
-            if (book == world_->meters.stay_books().end() || home->meter.value() != 0) continue;
-            const Wide integral = home->meter.integral(world_->now());
-            const Wide stays = book->second.sum();
+        for (const auto& [name, meter] : world_->meters.levels()) {
+            const auto book = world_->meters.stay_books().find(meter);
+            if (book == world_->meters.stay_books().end() || meter->value() != 0) continue;
+            const Wide integral = meter->integral(world_->now());
+            const Wide stays = book->second->sum();
             result.audits.push_back({"Little's law", name.owner + " " + name.name,
                                      integral == stays,
                                      text(integral) + " ns = " + text(stays) + " ns"});
@@ -159,12 +158,12 @@ private:
     // a whole nanosecond, so each may be off by one for each core.
     void audit_work(Replication& result) {
         for (const auto& [owner, book] : world_->meters.work_books()) {
-            const double slack = static_cast<double>(book.pieces) + 1e-9 * book.asked;
+            const double slack = static_cast<double>(book->pieces) + 1e-9 * book->asked;
             result.audits.push_back(
                 {"utilisation law", owner + " cpu",
-                 book.unfinished != 0 || std::abs(book.asked - book.done) <= slack,
-                 to_text(in_seconds(Duration{std::int64_t(book.done)})) + " s done = " +
-                     to_text(in_seconds(Duration{std::int64_t(book.asked)})) + " s asked for"});
+                 book->unfinished != 0 || std::abs(book->asked - book->done) <= slack,
+                 to_text(in_seconds(Duration{std::int64_t(book->done)})) + " s done = " +
+                     to_text(in_seconds(Duration{std::int64_t(book->asked)})) + " s asked for"});
         }
     }
 

@@ -1,6 +1,8 @@
 #include "sim/stats/histogram.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 namespace prodsim {
 namespace {
@@ -11,36 +13,49 @@ Duration nanoseconds(std::uint64_t value) { return Duration{static_cast<Duration
 
 template <class Visit>
 void Histogram::visit_until(Visit visit) const {
-    for (unsigned octave = 0; octave < Scale::octaves; ++octave) {
-        if (blocks_[octave] == absent) continue;
-        const unsigned first = octave * Scale::buckets_per_octave;
-        for (unsigned bucket = first; bucket < first + Scale::buckets_per_octave; ++bucket) {
-            const std::uint64_t count = counts_[position(blocks_[octave], bucket)];
-            if (count > 0 && visit(bucket, count)) return;
-        }
+    if (counts_.empty()) return;
+    if (counts_[0] > 0 && visit(0U, counts_[0])) return;
+    for (std::size_t i = 1; i < counts_.size(); ++i) {
+        if (counts_[i] > 0 && visit(first_ + static_cast<unsigned>(i) - 1, counts_[i])) return;
     }
 }
 
-std::uint8_t Histogram::add_octave(unsigned octave) {
-    const auto block = static_cast<std::uint8_t>(counts_.size() / Scale::buckets_per_octave);
-    // Exactly one octave more: the doubling of a vector would cost more than the few copies do.
-    counts_.reserve(counts_.size() + Scale::buckets_per_octave);
-    counts_.resize(counts_.size() + Scale::buckets_per_octave);
-    blocks_[octave] = block;
-    return block;
+std::size_t Histogram::make_place(std::uint64_t value) {
+    if (value == 0) {
+        counts_.resize(1);
+    } else {
+        const unsigned bucket = Scale::bucket_of(value);
+        const unsigned octave = bucket - bucket % Scale::buckets_per_octave;
+        cover(octave, octave + Scale::buckets_per_octave);
+    }
+    return place_of(value);
+}
+
+void Histogram::cover(unsigned first, unsigned end) {
+    if (counts_.size() > 1) {
+        if (first >= first_ && end <= this->end()) return;
+        first = std::min(first, first_);
+        end = std::max(end, this->end());
+    }
+    std::vector<std::uint64_t> wider(std::size_t{end - first} + 1);
+    if (!counts_.empty()) {
+        wider[0] = counts_[0];
+        if (counts_.size() > 1) {
+            std::copy(counts_.begin() + 1, counts_.end(), wider.begin() + 1 + (first_ - first));
+        }
+    }
+    counts_ = std::move(wider);
+    first_ = first;
 }
 
 void Histogram::merge(const Histogram& other) {
-    for (unsigned octave = 0; octave < Scale::octaves; ++octave) {
-        if (other.blocks_[octave] == absent) continue;
-        if (blocks_[octave] == absent) add_octave(octave);
-        const std::size_t from = position(other.blocks_[octave], 0);
-        const std::size_t to = position(blocks_[octave], 0);
-        for (std::size_t i = 0; i < Scale::buckets_per_octave; ++i) {
-            counts_[to + i] += other.counts_[from + i];
-        }
+    if (other.counts_.empty()) return;
+    if (other.counts_.size() > 1) cover(other.first_, other.end());
+    if (counts_.empty()) counts_.resize(1);
+    counts_[0] += other.counts_[0];
+    for (std::size_t i = 1; i < other.counts_.size(); ++i) {
+        counts_[i + (other.first_ - first_)] += other.counts_[i];
     }
-    count_ += other.count_;
     sum_ += other.sum_;
     min_ = std::min(min_, other.min_);
     max_ = std::max(max_, other.max_);
@@ -48,32 +63,35 @@ void Histogram::merge(const Histogram& other) {
 
 void Histogram::reset() {
     std::fill(counts_.begin(), counts_.end(), 0);
-    count_ = 0;
     sum_ = 0;
     min_ = Duration::max();
     max_ = Duration::zero();
 }
 
+std::uint64_t Histogram::count() const {
+    return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
+}
+
 Duration Histogram::min() const {
-    assert(count_ > 0);
+    assert(count() > 0);
     return min_;
 }
 
 Duration Histogram::max() const {
-    assert(count_ > 0);
+    assert(count() > 0);
     return max_;
 }
 
 double Histogram::mean_s() const {
-    assert(count_ > 0);
-    return static_cast<double>(sum_) / static_cast<double>(count_) * 1e-9;
+    assert(count() > 0);
+    return static_cast<double>(sum_) / static_cast<double>(count()) * 1e-9;
 }
 
 Duration Histogram::quantile(double p) const {
-    assert(count_ > 0);
+    assert(count() > 0);
     if (p <= 0) return min_;
     if (p >= 1) return max_;
-    std::uint64_t rank = quantile_rank(p, count_);
+    std::uint64_t rank = quantile_rank(p, count());
     Duration result{};
     visit_until([&](unsigned bucket, std::uint64_t count) {
         if (rank > count) {
@@ -87,7 +105,7 @@ Duration Histogram::quantile(double p) const {
 }
 
 double Histogram::fraction_above(Duration limit) const {
-    assert(count_ > 0);
+    assert(count() > 0);
     if (limit < min_) return 1;
     if (limit >= max_) return 0;
     const auto value = static_cast<std::uint64_t>(limit.count());
@@ -103,7 +121,7 @@ double Histogram::fraction_above(Duration limit) const {
         }
         return false;
     });
-    return (static_cast<double>(above) + partly_above) / static_cast<double>(count_);
+    return (static_cast<double>(above) + partly_above) / static_cast<double>(count());
 }
 
 std::vector<Histogram::Bucket> Histogram::buckets() const {

@@ -4,7 +4,6 @@
 #include "sim/stats/log_linear.hpp"
 #include "sim/stats/wide.hpp"
 
-#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -13,10 +12,11 @@
 namespace prodsim {
 
 /// How often each duration occurred. Count, sum, minimum and maximum are exact; quantiles know a
-/// duration to its bucket, which is at most 1/128 of it wide (1 ns below 256 ns). An octave that
-/// was hit costs 1 KiB, whatever the number of records. Merging is exact in any order. A bucket
-/// counts to 2^64.
-class Histogram {
+/// duration to its bucket, which is at most 1/128 of it wide (1 ns below 256 ns). Every octave from
+/// the lowest that was hit to the highest costs 1 KiB, whatever the number of records; zeros are
+/// counted apart. Merging is exact in any order. A bucket counts to 2^64. A record touches two
+/// cache lines: this one and that of the bucket.
+class alignas(64) Histogram {
 public:
     /// The durations from `low` to `high`, both included.
     struct Bucket {
@@ -27,17 +27,13 @@ public:
         bool operator==(const Bucket&) const = default;
     };
 
-    Histogram() { blocks_.fill(absent); }
-
     void record(Duration duration) {
         assert(duration >= Duration::zero());
         const auto value = static_cast<std::uint64_t>(duration.count());
-        const unsigned bucket = Scale::bucket_of(value);
-        std::uint8_t block = blocks_[Scale::octave_of(bucket)];
-        if (block == absent) [[unlikely]]
-            block = add_octave(Scale::octave_of(bucket));
-        ++counts_[position(block, bucket)];
-        ++count_;
+        std::size_t place = place_of(value);
+        if (place >= counts_.size()) [[unlikely]]
+            place = make_place(value);
+        ++counts_[place];
         sum_ += duration.count();
         if (duration < min_) min_ = duration;
         if (duration > max_) max_ = duration;
@@ -48,7 +44,7 @@ public:
     /// Forgets the records and keeps the memory: the same octaves will be hit again.
     void reset();
 
-    std::uint64_t count() const { return count_; }
+    std::uint64_t count() const;
 
     /// In nanoseconds.
     Wide sum() const { return sum_; }
@@ -75,22 +71,23 @@ public:
 private:
     using Scale = LogLinear<7>;
 
-    static constexpr std::uint8_t absent = 0xFF;
-
-    static std::size_t position(std::uint8_t block, unsigned bucket) {
-        return std::size_t{block} * Scale::buckets_per_octave + bucket % Scale::buckets_per_octave;
+    /// In `counts_`: zeros first, then the buckets from `first_` on.
+    std::size_t place_of(std::uint64_t value) const {
+        return value == 0 ? 0 : std::size_t{Scale::bucket_of(value) - first_} + 1;
     }
 
-    std::uint8_t add_octave(unsigned octave);
+    std::size_t make_place(std::uint64_t value);
+
+    /// Makes room for these buckets, which begin and end with an octave.
+    void cover(unsigned first, unsigned end);
+    unsigned end() const { return first_ + static_cast<unsigned>(counts_.size()) - 1; }
 
     /// Calls visit(bucket, count) for the non-empty buckets in ascending order, until it says true.
     template <class Visit>
     void visit_until(Visit visit) const;
 
-    // Which block of `counts_` serves an octave: one cache line instead of a table of pointers.
-    std::array<std::uint8_t, Scale::octaves> blocks_;
     std::vector<std::uint64_t> counts_;
-    std::uint64_t count_ = 0;
+    unsigned first_ = 0;  // bucket, the first of an octave
     Wide sum_ = 0;
     Duration min_ = Duration::max();
     Duration max_ = Duration::zero();

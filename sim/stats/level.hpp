@@ -12,11 +12,11 @@ namespace prodsim {
 /// work. The integral (level times nanoseconds) is exact over the whole run, so Little's law can be
 /// audited with ==; mean and maximum belong to the current observation window. The level is 0 at
 /// the start of the run and never negative.
-class Level {
+class alignas(64) Level {
 public:
     void add(std::int64_t delta, Time now) {
-        integral_ = integral(now);
-        changed_ = now;
+        assert(now >= start_of_run);
+        weighted_ += Wide{delta} * (now - start_of_run).count();
         value_ += delta;
         assert(value_ >= 0);
         if (value_ > maximum_) maximum_ = value_;
@@ -37,8 +37,7 @@ public:
 
     /// Level times nanoseconds since the start of the run: windows do not touch it.
     Wide integral(Time now) const {
-        assert(now >= changed_);
-        return integral_ + Wide{value_} * (now - changed_).count();
+        return Wide{value_} * (now - start_of_run).count() - weighted_;
     }
 
     /// Opens a new observation window, as at the end of the warm-up.
@@ -49,8 +48,9 @@ public:
     }
 
 private:
-    Wide integral_ = 0;
-    Time changed_ = start_of_run;
+    // Each change times its instant. Had every change held from the start of the run, the integral
+    // would be `value_` times the length of the run; this much of that came before its change.
+    Wide weighted_ = 0;
     std::int64_t value_ = 0;
     std::int64_t maximum_ = 0;
     Time window_opened_ = start_of_run;

@@ -7,14 +7,14 @@ namespace prodsim {
 namespace {
 
 template <class T>
-T& find_or_make(Meters::Shelf<T>& shelf, std::deque<Meters::Named<T>>& homes,
-                std::string_view owner, std::string_view name, std::string_view doc) {
+T& find_or_make(Meters::Shelf<T>& shelf, std::deque<T>& homes, std::string_view owner,
+                std::string_view name, std::string_view doc) {
     MeterName key{std::string(owner), std::string(name), std::string(doc)};
     const auto found = shelf.find(key);
-    if (found != shelf.end()) return found->second->meter;
-    Meters::Named<T>& home = homes.emplace_back(key);
+    if (found != shelf.end()) return *found->second;
+    T& home = homes.emplace_back();
     shelf.emplace(std::move(key), &home);
-    return home.meter;
+    return home;
 }
 
 }  // namespace
@@ -31,17 +31,24 @@ Histogram& Meters::histogram(std::string_view owner, std::string_view name, std:
     return find_or_make(histograms_, histogram_homes_, owner, name, doc);
 }
 
-StayBook& Meters::stays(const Level& level) { return stays_[&level]; }
+StayBook& Meters::stays(const Level& level) {
+    StayBook*& book = stays_[&level];
+    if (book == nullptr) book = &stay_homes_.emplace_back();
+    return *book;
+}
 
 WorkBook& Meters::work(std::string_view owner) {
     const auto found = work_.find(owner);
-    return found != work_.end() ? found->second : work_[std::string(owner)];
+    if (found != work_.end()) return *found->second;
+    WorkBook& book = work_homes_.emplace_back();
+    work_.emplace(owner, &book);
+    return book;
 }
 
 void Meters::reset_window(Time now) {
-    for (auto& [name, home] : counters_) home->meter.reset_window();
-    for (auto& [name, home] : levels_) home->meter.reset_window(now);
-    for (auto& [name, home] : histograms_) home->meter.reset();
+    for (auto& [name, meter] : counters_) meter->reset_window();
+    for (auto& [name, meter] : levels_) meter->reset_window(now);
+    for (auto& [name, meter] : histograms_) meter->reset();
 }
 
 }  // namespace prodsim

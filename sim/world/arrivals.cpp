@@ -104,14 +104,18 @@ struct Trace {
     }
 };
 
-double exponential_work(Draws draws) { return Distribution::exponential(1).sample(draws); }
+void exponential_work(Stream& stream, std::span<double> next) {
+    for (double& work : next) work = -elementary::log(1 - stream.next().uniform());
+}
 
 class SteadyProcess : public Arrivals::Process {
 public:
     explicit SteadyProcess(double rate) : rate_(rate) {}
     double rate(Time) const override { return rate_; }
     Time changes(Time) const override { return never; }
-    double work(Draws draws) const override { return exponential_work(draws); }
+    void work(Stream& stream, std::span<double> next) const override {
+        exponential_work(stream, next);
+    }
 
 private:
     double rate_;
@@ -120,14 +124,21 @@ private:
 class PacedProcess final : public SteadyProcess {
 public:
     using SteadyProcess::SteadyProcess;
-    double work(Draws) const override { return 1; }
+    void work(Stream&, std::span<double> next) const override {
+        std::fill(next.begin(), next.end(), 1.0);
+    }
 };
 
 class RenewalProcess final : public SteadyProcess {
 public:
     explicit RenewalProcess(const Distribution& gap)
         : SteadyProcess(1 / gap.mean()), work_(gap.scaled(1 / gap.mean())) {}
-    double work(Draws draws) const override { return work_.sample(draws); }
+    void work(Stream& stream, std::span<double> next) const override {
+        for (double& work : next) {
+            Draws draws = stream.next();
+            work = work_.sample(draws);
+        }
+    }
 
 private:
     Distribution work_;
@@ -135,9 +146,10 @@ private:
 
 class BatchProcess final : public SteadyProcess {
 public:
-    BatchProcess(double rate, const Distribution& size) : SteadyProcess(rate), size_(size) {}
-    std::uint32_t batch(Stream& stream) const override {
-        Draws draws = stream.next();
+    BatchProcess(double rate, const Distribution& size) : SteadyProcess(rate), size_(size) {
+        single = false;
+    }
+    std::uint32_t batch(Draws draws) const override {
         return static_cast<std::uint32_t>(size_.sample(draws) + 0.5);
     }
 
@@ -152,7 +164,9 @@ public:
         return busy_ ? bursty_.high.per_second : bursty_.low.per_second;
     }
     Time changes(Time) const override { return changes_; }
-    double work(Draws draws) const override { return exponential_work(draws); }
+    void work(Stream& stream, std::span<double> next) const override {
+        exponential_work(stream, next);
+    }
 
     // The first change, at the start of the run, draws the state from its long-run shares.
     void change(Time now, Draws draws) override {
@@ -180,7 +194,9 @@ public:
         const auto after = next(now);
         return after == points_.end() ? never : start_of_run + after->at;
     }
-    double work(Draws draws) const override { return exponential_work(draws); }
+    void work(Stream& stream, std::span<double> next) const override {
+        exponential_work(stream, next);
+    }
 
 private:
     std::vector<TracePoint>::const_iterator next(Time now) const {
@@ -384,33 +400,47 @@ void add_arrivals(Families& families) {
 // -------------------------------------------------------------------------------------
 
 Arrivals::Arrivals(Engine& engine, const Choice<ArrivalsFamily>& process,
-                   const std::vector<Choice<ShapeFamily>>& shapes, Stream stream, Action arrive)
-    : engine_(engine), process_(make_process(process)), stream_(stream), arrive_(arrive) {
+                   const std::vector<Choice<ShapeFamily>>& shapes, const Streams& streams,
+                   Action arrive)
+    : engine_(engine),
+      process_(make_process(process)),
+      stream_(streams.work),
+      changes_(streams.changes),
+      arrive_(arrive) {
     for (const auto& shape : shapes) shapes_.push_back(make_shape(shape));
     constant_ = shapes_.empty() && process_->changes(start_of_run) == never;
 }
 
 void Arrivals::start() {
-    left_ = process_->work(stream_.next());
+    left_ = next_work();
     if (process_->changes(start_of_run) == start_of_run) {
-        process_->change(start_of_run, stream_.next());
+        process_->change(start_of_run, changes_.next());
     }
     rate_ = process_->rate(start_of_run);
+    set_pace();
     plan();
 }
+
+void Arrivals::set_pace() { pace_ = 1e9 / rate_; }
 
 // One constant stretch at a time: either the next arrival lies in it, or its end is the next event.
 void Arrivals::plan() {
     const Time now = engine_.now();
     since_ = now;
-    Time end = never;
-    if (!constant_) {
-        rate_ = load_ * process_->rate(now);
-        end = process_->changes(now);
-        for (const auto& shape : shapes_) {
-            rate_ *= shape->factor(now);
-            end = std::min(end, shape->changes(now));
+    if (constant_) {
+        const double wait = left_ * pace_ + 0.5;
+        next_ = {};
+        if (wait < static_cast<double>(longest_delay.count())) {
+            next_ = engine_.after(Duration{static_cast<std::int64_t>(wait)},
+                                  action<&Arrivals::arrive>(*this));
         }
+        return;
+    }
+    rate_ = load_ * process_->rate(now);
+    Time end = process_->changes(now);
+    for (const auto& shape : shapes_) {
+        rate_ *= shape->factor(now);
+        end = std::min(end, shape->changes(now));
     }
     const Duration wait = rate_ > 0 ? from_seconds(left_ / rate_) : longest_delay;
     if (wait < longest_delay && now + wait <= end) {
@@ -422,6 +452,14 @@ void Arrivals::plan() {
     }
 }
 
+double Arrivals::next_work() {
+    if (used_ == work_.size()) {
+        process_->work(stream_, work_);
+        used_ = 0;
+    }
+    return work_[used_++];
+}
+
 void Arrivals::consume() {
     left_ = std::max(0.0, left_ - rate_ * in_seconds(engine_.now() - since_));
 }
@@ -429,7 +467,7 @@ void Arrivals::consume() {
 void Arrivals::turn() {
     consume();
     if (process_->changes(since_) == engine_.now()) {
-        process_->change(engine_.now(), stream_.next());
+        process_->change(engine_.now(), changes_.next());
     }
     plan();
 }
@@ -444,15 +482,15 @@ void Arrivals::set_load(double factor) {
     consume();
     load_ = factor;
     if (constant_) rate_ = load_ * process_->rate(engine_.now());
+    set_pace();
     engine_.cancel(next_);
     plan();
 }
 
 void Arrivals::arrive() {
-    left_ = process_->work(stream_.next());
-    const std::uint32_t batch = process_->batch(stream_);
+    left_ = next_work();
     plan();
-    arrive_(batch);
+    arrive_(process_->single ? 1 : process_->batch(changes_.next()));
 }
 
 double mean_rate(const Choice<ArrivalsFamily>& chosen) {

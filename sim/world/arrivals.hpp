@@ -4,9 +4,12 @@
 #include "sim/core/engine.hpp"
 #include "sim/core/random.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -36,14 +39,16 @@ public:
     class Process {
     public:
         virtual ~Process() = default;
+        /// Arrivals come one by one: `batch` need not be asked.
+        bool single = true;
         /// Arrivals per second while nothing else changes the load.
         virtual double rate(Time now) const = 0;
         /// When the rate may be different from what it is now.
         virtual Time changes(Time now) const = 0;
-        /// The work of arriving until the next one.
-        virtual double work(Draws draws) const = 0;
+        /// The work of arriving until the next ones, one after the other.
+        virtual void work(Stream& stream, std::span<double> next) const = 0;
         /// How many come at once.
-        virtual std::uint32_t batch(Stream&) const { return 1; }
+        virtual std::uint32_t batch(Draws) const { return 1; }
         /// `changes` has come.
         virtual void change(Time, Draws) {}
     };
@@ -57,9 +62,14 @@ public:
         virtual Time changes(Time now) const = 0;
     };
 
+    struct Streams {
+        Stream work;     // between arrivals
+        Stream changes;  // of the state of the process, and sizes of batches
+    };
+
     /// `arrive` is called with the number of arrivals at this instant.
     Arrivals(Engine& engine, const Choice<ArrivalsFamily>& process,
-             const std::vector<Choice<ShapeFamily>>& shapes, Stream stream, Action arrive);
+             const std::vector<Choice<ShapeFamily>>& shapes, const Streams& streams, Action arrive);
     Arrivals(const Arrivals&) = delete;
     Arrivals& operator=(const Arrivals&) = delete;
 
@@ -76,18 +86,24 @@ private:
     void consume();
     void turn();
     void arrive();
+    double next_work();
+    void set_pace();
 
     Engine& engine_;
     std::unique_ptr<Process> process_;
     std::vector<std::unique_ptr<Shape>> shapes_;
     Stream stream_;
+    Stream changes_;
     Action arrive_;
     bool constant_ = false;
     bool stopped_ = false;
     double load_ = 1;
     double rate_ = 0;
+    double pace_ = 0;  // nanoseconds for each unit of work, while the rate is constant
     double left_ = 0;  // work of arriving until the next one
     Time since_{};     // `left_` is as of then
+    std::array<double, 32> work_{};  // drawn ahead: one at a time would wait for its logarithm
+    std::size_t used_ = 32;          // of `work_`
     Timer next_;
 };
 

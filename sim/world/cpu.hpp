@@ -10,14 +10,18 @@
 
 namespace prodsim {
 
-/// A piece of work that needs a processor; a base of whatever runs, which the Cpu never owns.
+/// A piece of work that needs a processor; a base of whatever runs, which the Cpu never owns. Its
+/// members are the Cpu's, and mean nothing before `run`.
 struct CpuTask {
-    double due = 0;  // on the Cpu's own clock of attained service, in nanoseconds
-    std::uint64_t order = 0;
-    std::uint32_t place = 0;  // in the heap of the running, or none
-    Time since{};
-    CpuTask* next = nullptr;  // in the line, when the sharing is fifo
-    double demand = 0;
+    Duration demand;  // at speed 1
+    double left;      // of the demand in nanoseconds, as of `updated`, on its own core
+    Time since;       // it came then
+    Time updated;
+    CpuTask* previous;    // among those with a core of their own
+    CpuTask* next;        // among them, or in the line
+    Timer end;            // while it has a core of its own
+    std::uint32_t place;  // in the heap of those who share
+    bool in_line;
 };
 
 /// What a Cpu counts, shared by the instances of one component.
@@ -36,9 +40,12 @@ struct CpuMeters {
 /// a limit on the slots this is processor sharing; with as many slots as cores, first come first
 /// served; with one slot, an event loop.
 ///
-/// Those who run all progress at the same rate, speed x min(1, cores / running), so a clock of
-/// attained service orders their ends and only the next end is on the event list. A change of
-/// speed, cores or company moves the rate, never the work done.
+/// As long as there are no more tasks than cores each has a core of its own, and its end is on the
+/// event list. When one more comes they share: all progress at the same rate, speed x cores /
+/// running, so a clock of attained service orders their ends and only the next end is on the event
+/// list. They share until half of the cores are free, so that a load near the border does not pay
+/// for the change at every arrival. A change of speed, cores or company moves the rate, never the
+/// work done.
 class Cpu {
 public:
     static constexpr std::int64_t unlimited = std::int64_t{1} << 40;
@@ -59,32 +66,44 @@ public:
 
     double cores() const { return cores_; }
     double speed() const { return speed_; }
-    std::size_t running() const { return heap_.size(); }
+    std::int64_t running() const { return running_; }
 
 private:
-    static constexpr std::uint32_t none = ~std::uint32_t{0};
-
+    bool has_room() const { return running_ < slots_; }
     void begin(CpuTask& task);
     void gone(const CpuTask& task);
+    void take_from_line();
+    void leave_line(CpuTask& task);
+
+    // Each on a core of its own.
+    void begin_alone(CpuTask& task, double left);
+    void time(CpuTask& task, Duration left);
+    Duration time_for(double left) const;
+    void catch_up(CpuTask& task);
+    void end_alone(CpuTask& task);
+    void leave_core(CpuTask& task);
+    void start_sharing();
+
+    // Sharing.
+    void join(CpuTask& task, double left);
     void advance();
     void share();
     void changed();
     void expire();
-    void take_from_line();
-    CpuTask& pop_earliest();
-    bool has_room() const { return static_cast<std::int64_t>(heap_.size()) < slots_; }
+    void stop_sharing();
+    void leave_heap(CpuTask& task);
 
-    struct Running {
-        double due;
-        std::uint64_t order;
+    struct Sharer {
+        double due;           // on the clock of attained service
+        std::uint64_t order;  // of arrival, for those with the same end
         CpuTask* task;
-        bool before(const Running& other) const {
+        bool before(const Sharer& other) const {
             return due < other.due || (due == other.due && order < other.order);
         }
     };
-    void sift_up(std::size_t place, Running item);
-    void sift_down(std::size_t place, Running item);
-    void set(std::size_t place, const Running& item) {
+    void sift_up(std::size_t place, Sharer item);
+    void sift_down(std::size_t place, Sharer item);
+    void set(std::size_t place, const Sharer& item) {
         heap_[place] = item;
         item.task->place = static_cast<std::uint32_t>(place);
     }
@@ -95,18 +114,23 @@ private:
     double cores_;
     double speed_ = 1;
     std::int64_t slots_;
+    std::int64_t running_ = 0;
+    bool sharing_ = false;
+    bool finishing_ = false;
+    CpuTask* alone_ = nullptr;  // those with a core of their own, last come first
+    CpuTask* line_head_ = nullptr;
+    CpuTask* line_tail_ = nullptr;
+
+    // While they share.
+    std::vector<Sharer> heap_;
     double rate_ = 1;
     double attained_ = 0;
     Time updated_{};
     std::uint64_t orders_ = 0;
     std::int64_t busy_ = 0;
-    std::size_t company_ = 0;  // who share at the present rate
+    std::int64_t company_ = 0;  // who share at the present rate
     Timer next_end_;
     Time next_end_at_{};
-    bool finishing_ = false;
-    std::vector<Running> heap_;
-    CpuTask* line_head_ = nullptr;
-    CpuTask* line_tail_ = nullptr;
 };
 
 }  // namespace prodsim

@@ -49,7 +49,8 @@ Link::Link(World& world, Direction there, Direction back, Node& end, ReasonId lo
       end_(end),
       lost_(lost),
       rejected_(rejected),
-      stream_(world.stream("network")) {}
+      stream_(world.stream("network")),
+      passages_(world.pools.of<Passage>()) {}
 
 Link::Fate Link::fate(const Direction& direction, const Request& request, std::uint64_t leg) {
     Draws draws = stream_.draws(mix(request.demand_key(), leg));
@@ -72,7 +73,7 @@ Link::Fate Link::fate(const Direction& direction, const Request& request, std::u
 }
 
 void Link::on_call(Call& call) {
-    Passage& passage = passages_.acquire(Passage{&call, nullptr, {}, {}, false});
+    Passage& passage = passages_.acquire(Passage{&call, nullptr, {}, {}, never, false});
     call.callee_note = reinterpret_cast<std::uint64_t>(&passage);
     const Fate outcome = fate(there_, call, outward);
     if (outcome.cut == PathCondition::Cut::rejects) {
@@ -90,7 +91,7 @@ void Link::deliver(Passage& passage) {
     passage.next = {};
     passage.child = &world_.calls.open(*this, *passage.call, world_.now());
     passage.child->caller_note = reinterpret_cast<std::uint64_t>(&passage);
-    if (passage.call->is_abandoned()) send_news(passage);  // it follows the message
+    expect_news(passage, std::max(passage.news, world_.now()));  // it never overtakes the message
     world_.calls.send(*passage.child, end_);
 }
 
@@ -120,13 +121,22 @@ void Link::on_abandon(Call& call) {
         finish(passage, {Outcome::cancelled, lost_});
         return;
     }
-    if (passage.child != nullptr) send_news(passage);
+    const Time due = news_due(passage);
+    if (passage.child != nullptr) {
+        expect_news(passage, due);
+    } else {
+        passage.news = due;
+    }
 }
 
-void Link::send_news(Passage& passage) {
+Time Link::news_due(const Passage& passage) {
     const Fate outcome = fate(there_, *passage.call, news);
-    if (outcome.cut != PathCondition::Cut::no) return;
-    passage.next = world_.engine.after(outcome.delay, action<&Link::news_arrives>(*this, passage));
+    return outcome.cut == PathCondition::Cut::no ? world_.now() + outcome.delay : never;
+}
+
+void Link::expect_news(Passage& passage, Time due) {
+    if (due == never) return;
+    passage.next = world_.engine.at(due, action<&Link::news_arrives>(*this, passage));
 }
 
 void Link::news_arrives(Passage& passage) {

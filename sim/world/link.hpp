@@ -42,6 +42,7 @@ private:
         Call* child;
         Reply reply;
         Timer next;  // the arrival of the message, of the reply or of the news
+        Time news;   // when the news arrives that set out while the message was on its way
         bool vanished;
     };
 
@@ -55,7 +56,8 @@ private:
     Fate fate(const Direction& direction, const Request& request, std::uint64_t leg);
     void deliver(Passage& passage);
     void bring_back(Passage& passage);
-    void send_news(Passage& passage);
+    Time news_due(const Passage& passage);
+    void expect_news(Passage& passage, Time due);
     void news_arrives(Passage& passage);
     void vanish(Passage& passage);
     void finish(Passage& passage, Reply reply);
@@ -67,7 +69,7 @@ private:
     ReasonId lost_;
     ReasonId rejected_;
     Stream stream_;
-    Pool<Passage> passages_;
+    Pool<Passage>& passages_;
 };
 
 }  // namespace prodsim

@@ -88,7 +88,7 @@ private:
     Node& next_;
     Reply too_late_;
     Counter& expired_;
-    Pool<Wait> waits_;
+    Pool<Wait>& waits_ = world_.pools.of<Wait>();
 };
 
 }  // namespace prodsim

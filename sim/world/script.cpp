@@ -25,6 +25,13 @@ Program::Instruction& Program::emit(Do what) {
     return made;
 }
 
+void Program::set_often(Instruction& made, double probability, const Distribution& count) {
+    made.once = probability >= 1 && count.is_constant() && count.mean() == 1;
+    if (made.once) return;
+    made.detail = static_cast<std::uint32_t>(often_.size());
+    often_.push_back({probability, count});
+}
+
 void Program::add(const Steps& steps, Callees& callees) {
     for (const auto& step : steps) {
         if (const auto* cpu = step.as<CpuStep>()) add(*cpu);
@@ -47,9 +54,8 @@ void Program::add(const CallStep& step, Callees& callees) {
     Instruction& made = emit(Do::call);
     made.chain = target.chain;
     made.operation = target.operation;
-    made.probability = step.probability.value;
-    made.law = step.count.distribution();
     made.write = step.write;
+    set_often(made, step.probability.value, step.count.distribution());
 }
 
 void Program::add(const PublishStep& step, Callees& callees) {
@@ -57,8 +63,8 @@ void Program::add(const PublishStep& step, Callees& callees) {
     Instruction& made = emit(Do::publish);
     made.chain = target.chain;
     made.operation = target.operation;
-    made.probability = step.probability.value;
     made.write = true;
+    set_often(made, step.probability.value, Distribution::constant(1));
 }
 
 void Program::add(const ChooseStep& step, Callees& callees) {
@@ -138,7 +144,10 @@ void Program::add(const TryStep& step, Callees& callees) {
 // --------------------------------------------------------------------------------------
 
 Script::Script(World& world, Host& host, const std::string& stream_name)
-    : world_(world), host_(host), stream_(world.stream(stream_name)) {}
+    : world_(world),
+      host_(host),
+      stream_(world.stream(stream_name)),
+      strands_(world.pools.of<Strand>()) {}
 
 void Script::begin(Performance& performance, Strand& main, const Program& program) {
     performance.program = &program;
@@ -237,30 +246,33 @@ Script::Next Script::pause(Strand& strand, const Program::Instruction& step) {
 // -----------------------------------------------------------------------------------------
 
 Draws Script::draws(const Strand& strand, const Program::Instruction& step) const {
-    return stream_.draws(mix(strand.performance->request.demand_key(), step.key ^ strand.salt));
+    return stream_.draws(join(strand.performance->request.demand_key(), step.key ^ strand.salt));
 }
 
-bool Script::happens(const Strand& strand, const Program::Instruction& step) const {
-    if (step.probability >= 1) return true;
-    // Whether a request takes a step is part of what it asks for: the same in every attempt.
-    Draws chance = stream_.draws(
-        mix(strand.performance->request.subject, step.key ^ strand.salt ^ 0x5bd1e995));
-    return chance.chance(step.probability);
-}
-
-std::uint32_t Script::count(const Strand& strand, const Program::Instruction& step) const {
-    Draws chance{0};  // a constant, as most counts are, draws nothing
-    if (!step.law.is_constant()) {
-        chance = stream_.draws(
-            mix(strand.performance->request.subject, step.key ^ strand.salt ^ 0x2545f491));
+// Whether a request takes a step, and how often, is part of what it asks for: the same in every
+// attempt.
+std::uint32_t Script::times(const Strand& strand, const Program::Instruction& step) const {
+    if (step.once) return 1;
+    const Program::Often& often = strand.performance->program->often_[step.detail];
+    if (often.probability < 1) {
+        Draws chance = stream_.draws(
+            join(strand.performance->request.subject, step.key ^ strand.salt ^ 0x5bd1e995));
+        if (!chance.chance(often.probability)) return 0;
     }
-    return static_cast<std::uint32_t>(step.law.sample(chance) + 0.5);
+    return count(strand, step, often.count);
+}
+
+std::uint32_t Script::count(const Strand& strand, const Program::Instruction& step,
+                            const Distribution& law) const {
+    Draws chance = stream_.draws(
+        join(strand.performance->request.subject, step.key ^ strand.salt ^ 0x2545f491));
+    return static_cast<std::uint32_t>(law.sample(chance) + 0.5);
 }
 
 Call& Script::open_call(Strand& strand, const Program::Instruction& step) {
     const Request& request = strand.performance->request;
     Call& call = world_.calls.open(*this, request, world_.now());
-    call.subject = mix(request.subject, (step.key ^ strand.salt) + strand.left);
+    call.subject = join(request.subject, (step.key ^ strand.salt) + strand.left);
     call.operation = step.operation;
     call.route = 0;
     if (step.write) {
@@ -273,7 +285,7 @@ Call& Script::open_call(Strand& strand, const Program::Instruction& step) {
 
 Script::Next Script::make_call(Strand& strand, const Program::Instruction& step) {
     if (strand.left == 0) {
-        strand.left = happens(strand, step) ? count(strand, step) : 0;
+        strand.left = times(strand, step);
         if (strand.left == 0) return move_on(strand, strand.at + 1);
     }
     Call& call = open_call(strand, step);
@@ -310,7 +322,7 @@ Script::Next Script::take_reply(Strand& strand) {
 }
 
 Script::Next Script::publish(Strand& strand, const Program::Instruction& step) {
-    if (happens(strand, step)) {
+    if (times(strand, step) > 0) {
         Call& call = open_call(strand, step);
         call.deadline = never;  // nobody waits, so nobody's deadline counts
         world_.calls.send(call, *chains_[step.chain]);
@@ -325,7 +337,7 @@ void Script::on_abandon(Call&) { assert(false && "a script is not called"); }
 // ----------------------------------------------------------------------
 
 Script::Next Script::start_repeat(Strand& strand, const Program::Instruction& step) {
-    const std::uint32_t rounds = count(strand, step);
+    const std::uint32_t rounds = count(strand, step, step.law);
     strand.rounds[step.detail] = rounds;
     return move_on(strand, rounds == 0 ? step.target : strand.at + 1);
 }
@@ -338,7 +350,7 @@ Script::Next Script::next_round(Strand& strand, const Program::Instruction& step
 
 Script::Next Script::choose(Strand& strand, const Program::Instruction& step) {
     const Program::Choice& choice = strand.performance->program->choices_[step.detail];
-    Draws chance = stream_.draws(mix(strand.performance->request.subject, step.key ^ strand.salt));
+    Draws chance = stream_.draws(join(strand.performance->request.subject, step.key ^ strand.salt));
     const double point = chance.uniform() * choice.cumulative.back();
     const auto last = choice.cumulative.end() - 1;
     const auto taken = std::upper_bound(choice.cumulative.begin(), last, point);

@@ -47,16 +47,24 @@ private:
         end,
     };
 
-    struct Instruction {
+    /// One cache line. Which of the fields counts depends on what is done.
+    struct alignas(64) Instruction {
         Do what{};
         bool write = false;
+        bool once = false;  // the call is made for sure, one time
         std::uint16_t chain = 0;
         std::uint16_t operation = 0;
         std::uint32_t target = 0;  // where to go: after the block, to the handler ...
-        std::uint32_t detail = 0;  // of a choice or a fork: the index of its description
-        double probability = 1;
-        std::uint64_t key = 0;                         // names the step in the draws
-        Distribution law = Distribution::constant(0);  // of the demand, of the pause, of the count
+        std::uint32_t detail = 0;  // the index of what more there is to say
+        std::uint64_t key = 0;     // names the step in the draws
+        Distribution law = Distribution::constant(0);  // of the demand, the pause, the rounds
+    };
+    static_assert(sizeof(Instruction) == 64);
+
+    /// A call that is not made for sure, or not one time.
+    struct Often {
+        double probability;
+        Distribution count;
     };
 
     struct Choice {
@@ -83,12 +91,14 @@ private:
     void add(const RepeatStep& step, Callees& callees);
     void add(const TryStep& step, Callees& callees);
     Instruction& emit(Do what);
+    void set_often(Instruction& made, double probability, const Distribution& count);
     std::uint32_t here() const { return static_cast<std::uint32_t>(code_.size()); }
 
     std::uint64_t seed_;
     std::uint32_t guard_ = 0;  // around what is being added
     std::uint32_t depth_ = 0;  // of repeats around what is being added
     std::vector<Instruction> code_;
+    std::vector<Often> often_;
     std::vector<Choice> choices_;
     std::vector<Fork> forks_;
 };
@@ -105,12 +115,13 @@ struct Performance {
     bool degraded = false;       // a fallback was taken, or a callee said so
 };
 
-/// One line of control. A parallel step makes more of them.
+/// One line of control. A parallel step makes more of them. What has no initial value is set by the
+/// step that uses it.
 struct Strand : CpuTask {
     Performance* performance = nullptr;
     Strand* parent = nullptr;    // whoever waits in a parallel step for this one
-    Strand* sibling = nullptr;   // the next branch of the same step, or the next that nobody awaits
-    Strand* elder = nullptr;     // the one before it
+    Strand* sibling;             // the next branch of the same step, or the next that nobody awaits
+    Strand* elder;               // the one before it
     Strand* branches = nullptr;  // those this one waits for
     Call* call = nullptr;        // under way
     Timer pause;
@@ -118,9 +129,9 @@ struct Strand : CpuTask {
     std::uint32_t at = 1;     // the instruction it stands at; 0 is none
     std::uint32_t guard = 0;  // the innermost guard around it; 0: none
     std::uint32_t left = 0;   // calls of this step still to be made
-    std::array<std::uint32_t, Program::deepest_repeat> rounds{};  // still to go, by depth
-    std::uint32_t succeeded = 0;                                  // branches
-    std::uint32_t pending = 0;                                    // branches
+    std::array<std::uint32_t, Program::deepest_repeat> rounds;  // still to go, by depth
+    std::uint32_t succeeded;                                    // branches of a parallel step
+    std::uint32_t pending;
     Reply reply;           // of the call, or the first failure among the branches
     bool running = false;  // inside the loop of `run`
     bool replied = false;  // the call was answered while it was inside the loop
@@ -206,15 +217,16 @@ private:
     void wake(Strand& strand);
 
     Draws draws(const Strand& strand, const Program::Instruction& step) const;
-    std::uint32_t count(const Strand& strand, const Program::Instruction& step) const;
-    bool happens(const Strand& strand, const Program::Instruction& step) const;
+    std::uint32_t times(const Strand& strand, const Program::Instruction& step) const;
+    std::uint32_t count(const Strand& strand, const Program::Instruction& step,
+                        const Distribution& law) const;
 
     World& world_;
     Host& host_;
     Stream stream_;
     double slow_ = 1;
     std::vector<Node*> chains_;
-    Pool<Strand> strands_;
+    Pool<Strand>& strands_;
 };
 
 }  // namespace prodsim

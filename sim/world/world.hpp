@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/core/engine.hpp"
+#include "sim/core/pool.hpp"
 #include "sim/core/random.hpp"
 #include "sim/stats/meters.hpp"
 #include "sim/world/call.hpp"
@@ -40,6 +41,7 @@ public:
     const Catalogue& catalogue;
     Engine engine;
     Calls calls;
+    Pools pools;
     Meters meters;
     Network network;
 

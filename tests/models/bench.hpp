@@ -399,7 +399,7 @@ public:
 
     std::uint64_t count(std::string_view owner, std::string_view meter) const {
         for (const auto& [name, named] : world.meters.counters()) {
-            if (name.owner == owner && name.name == meter) return named->meter.total();
+            if (name.owner == owner && name.name == meter) return named->total();
         }
         return 0;
     }

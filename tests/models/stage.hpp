@@ -97,7 +97,7 @@ public:
 
     std::uint64_t count(std::string_view meter) const {
         for (const auto& [name, named] : world.meters.counters()) {
-            if (name.owner == "it" && name.name == meter) return named->meter.total();
+            if (name.owner == "it" && name.name == meter) return named->total();
         }
         FAIL("there is no such counter: " << meter);
         return 0;
@@ -105,7 +105,7 @@ public:
 
     std::int64_t level(std::string_view meter) const {
         for (const auto& [name, named] : world.meters.levels()) {
-            if (name.owner == "it" && name.name == meter) return named->meter.value();
+            if (name.owner == "it" && name.name == meter) return named->value();
         }
         FAIL("there is no such level: " << meter);
         return 0;
@@ -125,7 +125,7 @@ public:
         if (calls.opened() != calls.answered() + calls.wasted() + calls.live()) return false;
         for (const auto& [level, stays] : world.meters.stay_books()) {
             if (level->value() != 0) continue;
-            if (level->integral(world.now()) != stays.sum()) return false;
+            if (level->integral(world.now()) != stays->sum()) return false;
         }
         return true;
     }
