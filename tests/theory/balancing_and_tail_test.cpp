@@ -13,7 +13,7 @@ namespace {
 /// Servers of one thread each, behind one balancer that sees all calls.
 constexpr auto farm = R"json({
   "version": 1,
-  "run": { "duration": "$duration", "warm_up": "500s", "seed": 1, "replications": 20 },
+  "run": { "duration": "$duration", "warm_up": "500s", "seed": 1, "replications": 28 },
   "components": {
     "public": { "type": "clients", "arrivals": "poisson($rate/s)",
                 "calls": { "farm": { "policy": [ "$balance" ] } },

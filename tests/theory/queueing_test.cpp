@@ -17,7 +17,7 @@ namespace {
 /// One station, first come first served: as many threads as cores, and room in front of them.
 constexpr auto line = R"json({
   "version": 1,
-  "run": { "duration": "$duration", "warm_up": "1000s", "seed": 1, "replications": 20 },
+  "run": { "duration": "$duration", "warm_up": "1000s", "seed": 1, "replications": 32 },
   "components": {
     "public": { "type": "clients", "arrivals": "$arrivals",
                 "journeys": { "visit": { "call": "desk.serve" } } },
@@ -272,7 +272,7 @@ TEST_CASE("a client that gives up at a limit misses the tail of the M/M/1 respon
     // The server works on, so the response is exponential with rate mu - lambda all the same.
     constexpr auto impatient = R"json({
       "version": 1,
-      "run": { "duration": "$duration", "warm_up": "1000s", "seed": 6, "replications": 20 },
+      "run": { "duration": "$duration", "warm_up": "1000s", "seed": 6, "replications": 28 },
       "components": {
         "public": { "type": "clients", "arrivals": "poisson(0.8/s)",
                     "calls": { "desk": { "policy": [ "timeout($limit)" ] } },

@@ -178,7 +178,9 @@ inline void check_outside_include(Findings& findings, const Source& source, std:
         add(findings, source, line,
             "<" + name + "> belongs only in " + listed(rule->second) +
                 ": go through their headers");
-    } else if (is_shared_header(source.path) && !name.ends_with("fwd.hpp")) {
+    } else if (is_shared_header(source.path) && !name.ends_with("fwd.hpp") &&
+               std::find(rule->second.begin(), rule->second.end(), source.path) ==
+                   rule->second.end()) {  // a rule that names this very header means it
         add(findings, source, line,
             "<" + name + "> is heavy: include it in the .cpp file and pass plain types");
     }
