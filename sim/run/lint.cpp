@@ -228,43 +228,39 @@ private:
     // ---- pools ----
 
     void pools() {
+        const std::vector<std::set<std::size_t>> callers = callers_of_all();
         for (std::size_t to = 0; to < graph_.components.size(); ++to) {
             const Workload& callee = graph_.components[to].work;
             if (!callee.inside || callee.instances == 0) continue;
             double allowed = 0;  // by all pools towards all instances
-            std::vector<std::string> callers;
-            for (std::size_t from = 0; from < graph_.components.size(); ++from) {
-                const auto pool = calls(from, to) ? policies_.pool(from, to) : std::nullopt;
+            std::vector<std::string> names;
+            for (const std::size_t from : callers[to]) {
+                const auto pool = policies_.pool(from, to);
                 if (!pool) continue;
                 const auto instances = static_cast<double>(graph_.components[from].work.instances);
                 const auto endpoints = static_cast<double>(callee.instances);
                 allowed += instances * pool->calls * (pool->per_endpoint ? endpoints : 1);
-                callers.push_back(name(from));
+                names.push_back(name(from));
             }
             const double limit =
                 static_cast<double>(*callee.inside) * static_cast<double>(callee.instances);
             if (allowed <= limit) continue;
             add(Severity::warning, "pools_too_large", {name(to)},
-                "the pools of " + listed(callers) + " allow " + to_text(allowed) +
+                "the pools of " + listed(names) + " allow " + to_text(allowed) +
                     " calls at once, but " + name(to) + " takes " + to_text(limit));
         }
     }
 
-    bool calls(std::size_t from, std::size_t to) const {
-        const auto leads_there = [&](const ServiceGraph::Arc& arc) {
-            return graph_.vertices[arc.to].component == to;
+    std::vector<std::set<std::size_t>> callers_of_all() const {
+        std::vector<std::set<std::size_t>> callers(graph_.components.size());
+        const auto note = [&](std::size_t from, const Arcs& arcs) {
+            for (const ServiceGraph::Arc& arc : arcs) {
+                callers[graph_.vertices[arc.to].component].insert(from);
+            }
         };
-        const auto any = [&](const Arcs& arcs) {
-            return std::any_of(arcs.begin(), arcs.end(), leads_there);
-        };
-        return std::any_of(graph_.vertices.begin(), graph_.vertices.end(),
-                           [&](const auto& vertex) {
-                               return vertex.component == from && any(vertex.arcs);
-                           }) ||
-               std::any_of(graph_.journeys.begin(), graph_.journeys.end(),
-                           [&](const auto& journey) {
-                               return journey.component == from && any(journey.arcs);
-                           });
+        for (const auto& vertex : graph_.vertices) note(vertex.component, vertex.arcs);
+        for (const auto& journey : graph_.journeys) note(journey.component, journey.arcs);
+        return callers;
     }
 
     const ServiceGraph& graph_;
@@ -282,10 +278,16 @@ std::vector<Finding> lint_policies(const Scenario& scenario, const ServiceGraph&
 }
 
 std::string listed(const std::vector<std::string>& words) {
+    constexpr std::size_t most = 10;
+    std::vector<std::string> shown = words;
+    if (words.size() > most) {
+        shown.resize(most - 1);
+        shown.push_back(std::to_string(words.size() - (most - 1)) + " more");
+    }
     std::string list;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        if (i > 0) list += i + 1 == words.size() ? " and " : ", ";
-        list += words[i];
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+        if (i > 0) list += i + 1 == shown.size() ? " and " : ", ";
+        list += shown[i];
     }
     return list;
 }

@@ -12,7 +12,7 @@ namespace prodsim {
 
 std::vector<Finding> lint_policies(const Scenario& scenario, const ServiceGraph& graph);
 
-/// "a, b and c"
+/// "a, b and c"; of more than ten words the first nine, and how many more there are.
 std::string listed(const std::vector<std::string>& words);
 
 }  // namespace prodsim
