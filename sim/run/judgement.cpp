@@ -213,6 +213,7 @@ private:
             if (pair.fate == Fate::recovered) verdict.recovery_s.push_back(pair.recovery_s);
         }
         if (!lost.empty()) verdict.lost = estimate_mean(lost);
+        verdict.worlds = worlds_of(verdict.fates, lost);
         if (!verdict.recovery_s.empty()) verdict.recovery_time = estimate_mean(verdict.recovery_s);
         return verdict;
     }
@@ -228,6 +229,22 @@ private:
     }
 
     /// The longest recovery of any fault, in each replication; infinite where one did not recover.
+    static std::vector<FaultVerdict::World> worlds_of(const std::vector<Fate>& fates,
+                                                      const std::vector<double>& lost) {
+        std::vector<FaultVerdict::World> worlds;
+        for (const Fate fate : {Fate::recovered, Fate::degraded, Fate::metastable}) {
+            std::vector<double> lost_here;
+            for (std::size_t i = 0; i < fates.size(); ++i) {
+                if (fates[i] == fate) lost_here.push_back(lost[i]);
+            }
+            if (lost_here.empty()) continue;
+            worlds.push_back({fate, lost_here.size(),
+                              wilson_interval(lost_here.size(), fates.size()),
+                              estimate_mean(lost_here)});
+        }
+        return worlds;
+    }
+
     static std::vector<double> recovery_times(const std::vector<FaultVerdict>& faults) {
         std::vector<double> longest;
         for (const FaultVerdict& fault : faults) {

@@ -53,7 +53,17 @@ std::string_view name_of(Fate fate);
 struct FaultVerdict {
     std::string title;
     std::size_t number;
+    /// The seeds that share a fate: where some recover and some do not there are two systems, and
+    /// a mean over both describes neither.
+    struct World {
+        Fate fate;
+        std::size_t seeds;
+        Interval share;  // of all seeds (Wilson)
+        Estimate lost;
+    };
+
     std::vector<Fate> fates;         // by replication
+    std::vector<World> worlds;       // the best fate first
     std::vector<double> recovery_s;  // of those that recovered, from the end of the fault
     Estimate recovery_time{};
     Estimate lost{};          // journeys that succeeded in the pair and not here

@@ -229,11 +229,21 @@ Value json(const ExpectationVerdict& expectation) {
                           {"verdict", name_of(expectation.verdict)}});
 }
 
+Value json(const FaultVerdict::World& world) {
+    return Value::object(
+        {{"fate", Value(name_of(world.fate))},
+         {"seeds", json(std::uint64_t{world.seeds})},
+         {"share_lower", json(world.share.lower)},
+         {"share_upper", json(world.share.upper)},
+         {"lost_requests", json(Measured{world.lost.mean, world.lost.half_width})}});
+}
+
 Value json(const FaultVerdict& fault) {
     return Value::object(
         {{"title", fault.title},
          {"number", json(fault.number + 1)},
          {"fates", list_of(fault.fates, [](Fate fate) { return Value(name_of(fate)); })},
+         {"worlds", list_of(fault.worlds, [](const auto& world) { return json(world); })},
          {"recovery_time_s", json(fault.recovery_s, fault.recovery_time)},
          {"lost_requests", json(Measured{fault.lost.mean, fault.lost.half_width})},
          {"extended", fault.extended},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace prodsim {
 
@@ -149,36 +150,31 @@ void add_expectation_section(Page& page, const Report& report) {
         {"Expectations", "what the author claims, checked in every replication", {table}});
 }
 
-Mark mark_of(const FaultVerdict& fault) {
-    if (fault.count(Fate::metastable) > 0) return Mark::bad;
-    return fault.count(Fate::recovered) == fault.fates.size() ? Mark::good : Mark::unsure;
+Mark mark_of(Fate fate) {
+    if (fate == Fate::metastable) return Mark::bad;
+    return fate == Fate::recovered ? Mark::good : Mark::unsure;
 }
 
-/// "recovered in 9 of 10, metastable in 1"
-std::string fates_text(const FaultVerdict& fault) {
-    std::string text;
-    for (const Fate fate : {Fate::recovered, Fate::degraded, Fate::metastable}) {
-        const std::size_t count = fault.count(fate);
-        if (count == 0) continue;
-        if (!text.empty()) text += ", ";
-        text += std::string(name_of(fate)) + " in " + std::to_string(count);
-        if (count == fault.fates.size()) text += " of " + std::to_string(count);
-    }
-    if (fault.extended) {
-        text += "; judged until " + readable_duration(in_seconds(fault.judged_until));
-    }
-    return text;
+/// "recovered in 20 of 20"; "metastable in 3 of 20, so in 5 to 36 % of all seeds"
+std::string fate_text(const FaultVerdict& fault, const FaultVerdict::World& world) {
+    std::string text = std::string(name_of(world.fate)) + " in " + std::to_string(world.seeds) +
+                       " of " + std::to_string(fault.fates.size());
+    if (fault.worlds.size() == 1) return text;
+    const auto percent = [](double share) { return std::to_string(std::lround(100 * share)); };
+    return text + ", so in " + percent(world.share.lower) + " to " + percent(world.share.upper) +
+           " % of all seeds";
 }
 
-std::string lost_text(const FaultVerdict& fault) {
-    return readable_number({fault.lost.mean, fault.lost.half_width});
+std::string lost_text(const Estimate& lost) {
+    return readable_number({lost.mean, lost.half_width});
 }
 
-std::string recovery_text(const FaultVerdict& fault) {
-    if (fault.recovery_s.empty()) return "never";
+std::string recovery_text(const FaultVerdict& fault, Fate fate) {
+    if (fate != Fate::recovered || fault.recovery_s.empty()) return "never";
     return readable_duration(measured_of(fault.recovery_s, fault.recovery_time));
 }
 
+// A row for each world, for a mean over several would describe none of them.
 void add_fault_section(Page& page, const Report& report) {
     if (report.judgement.faults.empty()) return;
     Table table{{{"fault"},
@@ -187,9 +183,16 @@ void add_fault_section(Page& page, const Report& report) {
                  {"what became of the system"}},
                 {}};
     for (const FaultVerdict& fault : report.judgement.faults) {
-        table.rows.push_back(
-            {{fault.title, lost_text(fault), recovery_text(fault), fates_text(fault)},
-             mark_of(fault)});
+        std::string title = fault.title;
+        for (const FaultVerdict::World& world : fault.worlds) {
+            std::string fate = fate_text(fault, world);
+            if (fault.extended && &world == &fault.worlds.back()) {
+                fate += "; judged until " + readable_duration(in_seconds(fault.judged_until));
+            }
+            table.rows.push_back({{std::exchange(title, ""), lost_text(world.lost),
+                                   recovery_text(fault, world.fate), fate},
+                                  mark_of(world.fate)});
+        }
     }
     page.sections.push_back(
         {"Faults", "each alone, against the run of the same seed without any", {table}});
