@@ -301,6 +301,8 @@ private:
             }
         }
 
+        void leave_service() override { cpu_.retire(); }
+
         void condition_changed(const Condition&) override {
             weaken(cpu_, {.cores = service_.parameters_.cores}, condition());
             script_.set_slow(condition().slow);

@@ -20,10 +20,6 @@ constexpr double least_journeys = 400;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-Span window_of(const Replication& run) {
-    return {start_of_run + run.plan.warm_up, start_of_run + run.plan.duration};
-}
-
 /// Journeys that succeeded, in steps of one second.
 std::vector<double> good_by_second(const Replication& run) {
     const auto seconds =
@@ -268,17 +264,8 @@ private:
         return values;
     }
 
-    /// From the beginning of the first fault to the end of the last.
     std::optional<double> during(const Metric& metric, const Replication& run) const {
-        const Span window = window_of(run);
-        Span span{window.to, window.from};
-        for (const FaultParameters& fault : scenario_.parameters().faults) {
-            const Time begin = start_of_run + fault.at;
-            span.from = std::min(span.from, begin);
-            span.to = std::max(span.to, fault.length ? begin + *fault.length : window.to);
-        }
-        span.to = std::min(span.to, window.to);
-        return metric.of(run, span);
+        return metric.of(run, during_faults(scenario_, run.plan));
     }
 
     RequirementVerdict requirement(const std::string& name, const Requirement& requirement,
@@ -330,13 +317,9 @@ private:
 
     std::optional<double> value(const Expectation& expectation, const Metric& metric,
                                 const Replication& run) const {
-        if (!expectation.from && !expectation.to) {
-            return expectation.scope == Scope::during ? during(metric, run) : metric.of(run);
-        }
-        Span span = window_of(run);
-        if (expectation.from) span.from = start_of_run + *expectation.from;
-        if (expectation.to) span.to = start_of_run + *expectation.to;
-        return metric.of(run, span);
+        const auto span = expectation.span(run.plan.warm_up, run.plan.duration);
+        if (span) return metric.of(run, *span);
+        return expectation.scope == Scope::during ? during(metric, run) : metric.of(run);
     }
 
     ExpectationVerdict claim(const Expectation& expectation) const {
@@ -392,6 +375,7 @@ private:
         std::string text;
         if (!expectation.at_least.empty()) text += " at least " + expectation.at_least;
         if (!expectation.at_most.empty()) text += " at most " + expectation.at_most;
+        if (expectation.at) text += " at " + to_text(*expectation.at);
         if (expectation.from) text += " from " + to_text(*expectation.from);
         if (expectation.to) text += " to " + to_text(*expectation.to);
         return text.substr(1);
@@ -428,6 +412,7 @@ public:
         const std::size_t known = problems_.size();
         const auto dimension = dimension_of_metric(expectation.metric, nowhere, path);
         if (problems_.size() != known || !dimension) return;
+        check_span(expectation, path);
         for (const std::string& bound : {expectation.at_least, expectation.at_most}) {
             if (bound.empty()) continue;
             const ParsedQuantity parsed = parse_quantity(bound, *dimension);
@@ -437,6 +422,19 @@ public:
     }
 
 private:
+    void check_span(const Expectation& expectation, const std::string& path) {
+        const auto metric = Metric::parse(expectation.metric);
+        if (!metric) return;  // recovery_time
+        if (expectation.at && !metric->has_instants(run_)) {
+            problems_.add({nowhere, expectation.metric + " has no value at an instant",
+                           "write \"from\" and \"to\", or name a level", path});
+        } else if ((expectation.from || expectation.to) && !metric->has_spans(run_)) {
+            problems_.add({nowhere, expectation.metric + " is kept for whole runs only",
+                           "leave out \"from\" and \"to\", or name a level, a counter or a journey",
+                           path});
+        }
+    }
+
     std::optional<Dimension> dimension_of_metric(const std::string& name, Place place,
                                                  const std::string& path = {}) {
         if (name == "recovery_time") return Dimension::duration;

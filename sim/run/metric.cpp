@@ -64,6 +64,15 @@ void for_each_window(const Series& series, Span span, Visit visit) {
     }
 }
 
+/// How much of a span whole windows cover, those after the last record included: rates are per
+/// second of this.
+double covered_s(const Series& series, Span span) {
+    const auto width = series.width();
+    const auto first = (span.from - start_of_run + width - Duration{1}) / width;
+    const auto end = (span.to - start_of_run) / width;
+    return end <= first ? 0 : in_seconds((end - first) * width);
+}
+
 Sum sum_over(const Series& series, Span span) {
     Sum sum;
     for_each_window(series, span, [&](std::size_t i) {
@@ -189,10 +198,10 @@ std::optional<double> Metric::of_component(const Replication& run) const {
 
 std::optional<double> Metric::of(const Replication& run, Span span) const {
     const Journey* journey = journey_of(run, subject_);
-    if (journey == nullptr) return std::nullopt;
+    if (journey == nullptr) return of_component(run, span);
     const Series& series = quantity_ == "offered" ? journey->offers() : journey->ends();
     const Sum sum = sum_over(series, span);
-    const double length = in_seconds(span.to - span.from);
+    const double length = covered_s(series, span);
     if (length <= 0) return std::nullopt;
     if (quantity_ == "offered" || quantity_ == "throughput") {
         return static_cast<double>(sum.count) / length;
@@ -207,6 +216,54 @@ std::optional<double> Metric::of(const Replication& run, Span span) const {
     }
     const auto p = quantile_named(quantity_.substr(quantity_.rfind('p')));
     return p ? worst_quantile(series, span, *p) : std::nullopt;
+}
+
+bool Metric::has_instants(const Replication& run) const {
+    return journey_of(run, subject_) == nullptr &&
+           (quantity_ == "utilisation" || run.readings.level(subject_, quantity_) != nullptr);
+}
+
+bool Metric::has_spans(const Replication& run) const {
+    return journey_of(run, subject_) != nullptr || has_instants(run) ||
+           run.readings.counter(subject_, quantity_) != nullptr;
+}
+
+namespace {
+
+const Readings* readings_at(const Replication& run, Time instant) {
+    if (instant == run.end) return &run.readings;
+    const auto found = run.glimpses.find(instant);
+    return found == run.glimpses.end() ? nullptr : &found->second;
+}
+
+/// The mean between two readings, or the value where both are the same.
+std::optional<double> level_between(const Readings& from, const Readings& to, Span span,
+                                    std::string_view owner, std::string_view name) {
+    const auto* before = from.level(owner, name);
+    const auto* after = to.level(owner, name);
+    if (before == nullptr || after == nullptr) return std::nullopt;
+    if (span.from == span.to) return static_cast<double>(after->last);
+    return (after->integral_s - before->integral_s) / in_seconds(span.to - span.from);
+}
+
+}  // namespace
+
+std::optional<double> Metric::of_component(const Replication& run, Span span) const {
+    const Readings* from = readings_at(run, span.from);
+    const Readings* to = readings_at(run, span.to);
+    if (from == nullptr || to == nullptr || span.to < span.from) return std::nullopt;
+    if (quantity_ == "utilisation") {
+        const auto busy = level_between(*from, *to, span, subject_, "cpu.busy");
+        const auto capacity = level_between(*from, *to, span, subject_, "cpu.capacity");
+        if (!busy || !capacity || *capacity <= 0) return std::nullopt;
+        return *busy / *capacity;
+    }
+    const auto* before = from->counter(subject_, quantity_);
+    const auto* after = to->counter(subject_, quantity_);
+    if (before != nullptr && after != nullptr && span.from < span.to) {
+        return static_cast<double>(after->total - before->total) / in_seconds(span.to - span.from);
+    }
+    return level_between(*from, *to, span, subject_, quantity_);
 }
 
 std::vector<std::string> metric_names(const Replication& run) {

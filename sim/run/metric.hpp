@@ -10,12 +10,6 @@
 
 namespace prodsim {
 
-/// A stretch of simulated time.
-struct Span {
-    Time from;
-    Time to;
-};
-
 /// A number that a run can be asked for: "order.latency_p99", "orders-pg.utilisation",
 /// "shop -> orders-pg.retry.attempts". The last part says what, the rest says whose.
 ///
@@ -36,8 +30,13 @@ public:
     /// The value over the whole window; nothing when the run has no such thing, or nothing of it.
     std::optional<double> of(const Replication& run) const;
 
-    /// The value over a stretch of it, from the series; only journeys have these.
+    /// The value over a stretch of it: of a journey from its series; of a counter or a level from
+    /// what was read at both ends. A stretch without length asks for a level at an instant.
     std::optional<double> of(const Replication& run, Span span) const;
+
+    /// Whether it has a value over a stretch of a run, or at an instant: a histogram has none.
+    bool has_spans(const Replication& run) const;
+    bool has_instants(const Replication& run) const;
 
     /// Whether a run of this kind has the metric at all.
     bool exists(const Replication& run) const;
@@ -45,6 +44,7 @@ public:
 private:
     std::optional<double> of_journey(const Journey& journey, double window_s) const;
     std::optional<double> of_component(const Replication& run) const;
+    std::optional<double> of_component(const Replication& run, Span span) const;
 
     std::string name_;
     std::string subject_;

@@ -104,8 +104,15 @@ struct Requirement {
 };
 
 /// What the author claims that the scenario shows.
+/// A stretch of simulated time.
+struct Span {
+    Time from;
+    Time to;
+};
+
 struct Expectation {
     std::string metric;
+    std::optional<Duration> at;
     std::optional<Duration> from;
     std::optional<Duration> to;
     std::string at_least;
@@ -115,6 +122,10 @@ struct Expectation {
     Share of_seeds{0.9};
     bool only_with_faults = false;
     void describe(Fields& fields);
+
+    /// Where it looks, if it says so: an instant, or a stretch that begins with the window and ends
+    /// with it where nothing else is said.
+    std::optional<Span> span(Duration warm_up, Duration duration) const;
 };
 
 struct ScenarioParameters {

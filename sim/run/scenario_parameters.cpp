@@ -116,7 +116,8 @@ void Requirement::describe(Fields& fields) {
 
 void Expectation::describe(Fields& fields) {
     fields("metric", metric, "What is looked at: \"order.goodput\".", {.required = true});
-    fields("from", from, "Only from this time on.");
+    fields("at", at, "At this instant: the level of a component.", {.minimum = 0});
+    fields("from", from, "Only from this time on.", {.minimum = 0});
     fields("to", to, "Only up to this time.");
     fields("at_least", at_least, "The metric is at least this.");
     fields("at_most", at_most, "The metric is at most this.");
@@ -127,6 +128,14 @@ void Expectation::describe(Fields& fields) {
            "The faults cause it: in as many runs without them the opposite holds.");
     fields.rule(!at_least.empty() || !at_most.empty(), "metric",
                 "needs \"at_least\" or \"at_most\"");
+    fields.rule(!at || (!from && !to), "at",
+                "is an instant, and leaves nothing to \"from\" and \"to\"");
+}
+
+std::optional<Span> Expectation::span(Duration warm_up, Duration duration) const {
+    if (at) return Span{start_of_run + *at, start_of_run + *at};
+    if (!from && !to) return std::nullopt;
+    return Span{start_of_run + from.value_or(warm_up), start_of_run + to.value_or(duration)};
 }
 
 void ScenarioParameters::describe(Fields& fields) {

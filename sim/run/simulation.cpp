@@ -19,14 +19,21 @@ constexpr Duration longest_drain = std::chrono::hours(1);
 // How many events run between two looks at the watch.
 constexpr std::size_t glance = 1 << 16;
 
-Readings read(const Meters& meters, Time now) {
+/// Counters and levels, which cost little.
+Readings glimpse_at(const Meters& meters, Time now) {
     Readings readings;
     for (const auto& [name, meter] : meters.counters()) {
         readings.counters.push_back({name, meter->total(), meter->in_window()});
     }
     for (const auto& [name, meter] : meters.levels()) {
-        readings.levels.push_back({name, meter->mean(now), meter->maximum(), meter->value()});
+        readings.levels.push_back({name, meter->mean(now), meter->maximum(), meter->value(),
+                                   static_cast<double>(meter->integral(now)) * 1e-9});
     }
+    return readings;
+}
+
+Readings read(const Meters& meters, Time now) {
+    Readings readings = glimpse_at(meters, now);
     for (const auto& [name, meter] : meters.histograms()) {
         readings.histograms.push_back({name, *meter});
     }
@@ -64,6 +71,7 @@ public:
     Run(const Scenario& scenario, const RunPlan& plan, RunWatch& watch)
         : plan_(plan),
           watch_(watch),
+          instants_(glimpses_of(scenario, plan)),
           world_(scenario.world(plan.seed, plan.replication)),
           faults_(*world_, scenario, plan) {}
 
@@ -80,9 +88,9 @@ public:
         faults_.schedule();
         Replication result;
         result.plan = plan_;
-        bool whole = advance(start_of_run + plan_.warm_up);
+        bool whole = advance_looking(start_of_run + plan_.warm_up, result);
         if (plan_.warm_up.count() > 0) world_->reset_window();
-        whole = whole && advance(start_of_run + plan_.duration);
+        whole = whole && advance_looking(start_of_run + plan_.duration, result);
         look(result);
         for (const auto& component : world_->components()) component->stop_arrivals();
         whole = whole && advance(start_of_run + plan_.duration + longest_drain);
@@ -103,6 +111,17 @@ private:
             if (world_->engine.pending() == 0) break;
         }
         return false;
+    }
+
+    /// Stopping on the way changes nothing: events go on where they were.
+    bool advance_looking(Time until, Replication& result) {
+        while (!instants_.empty() && *instants_.begin() <= until) {
+            const Time instant = *instants_.begin();
+            instants_.erase(instants_.begin());
+            if (!advance(instant)) return false;
+            result.glimpses.emplace(instant, glimpse_at(world_->meters, instant));
+        }
+        return advance(until);
     }
 
     void look(Replication& result) {
@@ -194,6 +213,7 @@ private:
 
     RunPlan plan_;
     RunWatch& watch_;
+    std::set<Time> instants_;  // still to come
     std::unique_ptr<World> world_;
     Faults faults_;
 };
@@ -264,6 +284,31 @@ std::vector<RunPlan> plans_of(const Scenario& scenario, const FaultSelection& fa
                          faults, run.warm_up, run.duration});
     }
     return plans;
+}
+
+Span during_faults(const Scenario& scenario, const RunPlan& plan) {
+    const Span window{start_of_run + plan.warm_up, start_of_run + plan.duration};
+    Span span{window.to, window.from};
+    for (const FaultParameters& fault : scenario.parameters().faults) {
+        const Time begin = start_of_run + fault.at;
+        span.from = std::min(span.from, begin);
+        span.to = std::max(span.to, fault.length ? begin + *fault.length : window.to);
+    }
+    span.to = std::min(span.to, window.to);
+    return span;
+}
+
+std::set<Time> glimpses_of(const Scenario& scenario, const RunPlan& plan) {
+    std::set<Time> instants;
+    const auto add = [&](Span span) { instants.insert({span.from, span.to}); };
+    for (const Expectation& expectation : scenario.parameters().expect) {
+        if (const auto span = expectation.span(plan.warm_up, plan.duration)) add(*span);
+        if (expectation.scope == Scope::during) add(during_faults(scenario, plan));
+    }
+    for (const auto& item : scenario.parameters().requirements) {
+        if (item.value.scope == Scope::during) add(during_faults(scenario, plan));
+    }
+    return instants;
 }
 
 }  // namespace prodsim

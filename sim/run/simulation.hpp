@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct Readings {
         double mean;  // over the window
         std::int64_t maximum;
         std::int64_t last;
+        double integral_s;  // level times seconds, whole run
     };
     struct HistogramReading {
         MeterName name;
@@ -76,6 +79,7 @@ struct Replication {
     Time end{};  // of the window
     std::deque<Journey> journeys;
     Readings readings;
+    std::map<Time, Readings> glimpses;  // in mid-run, without histograms, where the scenario asks
     std::vector<Reason> reasons;
     std::vector<Audit> audits;
     std::uint64_t opened = 0;
@@ -99,6 +103,12 @@ Replication simulate(const Scenario& scenario, const RunPlan& plan, RunWatch& wa
 
 /// What a run of the scenario measures, before anything has happened: every meter and journey.
 Replication nothing_yet(const Scenario& scenario);
+
+/// The instants at which the expectations and requirements of a scenario look at meters.
+std::set<Time> glimpses_of(const Scenario& scenario, const RunPlan& plan);
+
+/// From the beginning of the first fault to the end of the last, within the window.
+Span during_faults(const Scenario& scenario, const RunPlan& plan);
 
 /// Runs all plans on this many threads; the results are in the order of the plans, whatever the
 /// number of threads.

@@ -129,13 +129,20 @@ void Cpu::set_speed(double speed) {
 }
 
 void Cpu::set_cores(double cores) {
-    meters_.capacity.add(thousandths(cores) - thousandths(cores_), engine_.now());
+    if (!retired_) {
+        meters_.capacity.add(thousandths(cores) - thousandths(cores_), engine_.now());
+    }
     cores_ = cores;
     if (!sharing_ && static_cast<double>(running_) > cores_) start_sharing();
     if (!sharing_) return;
     advance();
     share();
     changed();
+}
+
+void Cpu::retire() {
+    retired_ = true;
+    meters_.capacity.add(-thousandths(cores_), engine_.now());
 }
 
 // ---- each on a core of its own

@@ -64,6 +64,10 @@ public:
     void set_speed(double speed);
     void set_cores(double cores);
 
+    /// Its instance has left service: its cores are no part of the fleet's capacity any more, but
+    /// finish what they have.
+    void retire();
+
     double cores() const { return cores_; }
     double speed() const { return speed_; }
     std::int64_t running() const { return running_; }
@@ -117,6 +121,7 @@ private:
     std::int64_t running_ = 0;
     bool sharing_ = false;
     bool finishing_ = false;
+    bool retired_ = false;
     CpuTask* alone_ = nullptr;  // those with a core of their own, last come first
     CpuTask* line_head_ = nullptr;
     CpuTask* line_tail_ = nullptr;

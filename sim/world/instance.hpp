@@ -50,7 +50,10 @@ public:
     void set_condition(const Condition& condition);
 
     /// It leaves service: connections that still lead here are refused, calls inside finish.
-    void close() { closed_ = true; }
+    void close() {
+        closed_ = true;
+        leave_service();
+    }
     bool is_closed() const { return closed_; }
 
     /// Calls that came in and vanished: their callers wait for ever or for their timeouts.
@@ -64,6 +67,9 @@ protected:
 
     /// Faults came or went; `condition()` is the new one.
     virtual void condition_changed(const Condition& before) = 0;
+
+    /// It has been closed: what it adds to the capacity of the fleet is gone.
+    virtual void leave_service() {}
 
     /// The process died: forget every job, and hand the calls inside to `doom`.
     virtual void crash() = 0;
