@@ -11,6 +11,7 @@ std::uint64_t OutcomeTable::count(Outcome outcome) const {
 void Journey::reset_window() {
     offered_.reset_window();
     ended_.reset_window();
+    failed_.reset_window();
     outcomes_.reset();
     good_.reset();
     bad_.reset();

@@ -49,6 +49,7 @@ public:
             good_.record(latency);
             ends_.record(now, latency);
         } else {
+            failed_.add();
             bad_.record(latency);
             ends_.record_bad(now, latency);
         }
@@ -59,6 +60,7 @@ public:
     const std::string& name() const { return name_; }
     const Counter& offered() const { return offered_; }
     const Counter& ended() const { return ended_; }
+    const Counter& failed() const { return failed_; }
     const OutcomeTable& outcomes() const { return outcomes_; }
     const Histogram& latency_good() const { return good_; }
     const Histogram& latency_bad() const { return bad_; }
@@ -69,6 +71,7 @@ private:
     std::string name_;
     Counter offered_;
     Counter ended_;
+    Counter failed_;
     OutcomeTable outcomes_;
     Histogram good_;
     Histogram bad_;
