@@ -15,6 +15,7 @@ Catalogue full_catalogue() {
     void add_cache(Catalogue&);           add_cache(catalogue);
     void add_alert(Catalogue&);           add_alert(catalogue);
     void add_autoscaler(Catalogue&);      add_autoscaler(catalogue);
+    void add_rollout(Catalogue&);         add_rollout(catalogue);
     void add_balance(Catalogue&);         add_balance(catalogue);
     void add_bulkhead(Catalogue&);        add_bulkhead(catalogue);
     void add_circuit_breaker(Catalogue&); add_circuit_breaker(catalogue);

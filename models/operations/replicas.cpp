@@ -140,4 +140,13 @@ std::int64_t ScalingHistory::lowest(std::int64_t current, Time now) const {
     return result;
 }
 
+RollingBounds rolling_bounds(PodCount max_surge, PodCount max_unavailable, std::int64_t replicas) {
+    const auto pods = [&](PodCount count, std::int64_t rounding) {
+        return count.percent ? (count.number * replicas + rounding) / 100 : count.number;
+    };
+    RollingBounds bounds{pods(max_surge, 99), pods(max_unavailable, 0)};
+    if (bounds.surge == 0 && bounds.unavailable == 0) bounds.unavailable = 1;
+    return bounds;
+}
+
 }  // namespace prodsim

@@ -1,9 +1,9 @@
 #pragma once
 
-// The rules by which Kubernetes' HorizontalPodAutoscaler decides, as pure functions: they know no
-// clock and no world. Kubernetes 1.31, pkg/controller/podautoscaler: replica_calculator.go
-// (GetResourceReplicas), horizontal.go (stabilizeRecommendationWithBehaviors and
-// convertDesiredReplicasWithBehaviorRate).
+// The rules by which Kubernetes' HorizontalPodAutoscaler and its deployments decide how many pods
+// there are, as pure functions: they know no clock and no world. Kubernetes 1.31,
+// pkg/controller/podautoscaler: replica_calculator.go (GetResourceReplicas), horizontal.go
+// (stabilizeRecommendationWithBehaviors and convertDesiredReplicasWithBehaviorRate).
 
 #include "sim/core/time.hpp"
 
@@ -77,5 +77,22 @@ private:
     std::vector<Entry> recommendations_;
     std::vector<Entry> changes_;
 };
+
+/// A number of pods as Kubernetes writes it: "3" or "25%".
+struct PodCount {
+    std::int64_t number = 0;
+    bool percent = false;
+};
+
+/// How far a rolling update may go at a time.
+struct RollingBounds {
+    std::int64_t surge;        // pods beyond the wanted number
+    std::int64_t unavailable;  // pods fewer than that which serve
+};
+
+/// A share of the surge is rounded up and one of the unavailable down; where both come to nothing
+/// one pod may be unavailable, or nothing could ever change (Kubernetes 1.31,
+/// pkg/controller/deployment/util/deployment_util.go, ResolveFenceposts).
+RollingBounds rolling_bounds(PodCount max_surge, PodCount max_unavailable, std::int64_t replicas);
 
 }  // namespace prodsim

@@ -109,7 +109,17 @@ void Instance::for_each_frozen(What what) {
     }
 }
 
-void Instance::set_condition(const Condition& condition) {
+void Instance::set_condition(const Condition& faults) {
+    faults_ = faults;
+    apply(faults_.with(defects_));
+}
+
+void Instance::set_defects(const Condition& defects) {
+    defects_ = defects;
+    apply(faults_.with(defects_));
+}
+
+void Instance::apply(const Condition& condition) {
     if (condition == condition_) return;
     const Condition before = std::exchange(condition_, condition);
     if (condition.mode > before.mode && condition.mode >= Condition::Mode::refusing) {

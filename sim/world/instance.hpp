@@ -46,8 +46,14 @@ public:
     /// Unique among all instances that the component ever had, from 1.
     std::uint16_t number() const { return number_; }
 
+    /// What faults do to it and what is wrong with itself, together.
     const Condition& condition() const { return condition_; }
-    void set_condition(const Condition& condition);
+
+    /// What faults do to it from now on.
+    void set_condition(const Condition& faults);
+
+    /// What is wrong with this very copy, whatever else happens: a release that fails.
+    void set_defects(const Condition& defects);
 
     /// It leaves service: connections that still lead here are refused, calls inside finish.
     void close() {
@@ -80,6 +86,7 @@ protected:
     World& world_;
 
 private:
+    void apply(const Condition& condition);
     void turn_away(Call& call);
     void hold(Call& call);
     void freeze(Call& call);
@@ -91,6 +98,8 @@ private:
     ZoneId zone_;
     bool closed_ = false;
     Condition condition_;
+    Condition faults_;
+    Condition defects_;
     std::size_t held_ = 0;
     ReasonId refused_;
     ReasonId reset_;
