@@ -37,7 +37,8 @@ std::vector<double> probed(const std::string& errors, const std::string& alerts,
         "components": {
             "users": { "type": "clients", "arrivals": "paced(50/s)",
                        "journeys": { "visit": { "call": "shop.serve" } } },
-            "shop": { "type": "service", "operations": { "serve": { "steps": [ { "wait": "1ms" } ] } } })json" +
+            "shop": { "type": "service",
+                      "operations": { "serve": { "steps": [ { "wait": "1ms" } ] } } })json" +
                                               alerts + R"json( },
         "faults": [ { "name": "errors", "target": { "component": "shop" }, "errors": ")json" +
                                               errors + R"json(", "at": "10min", "for": "5min" } ],
@@ -93,7 +94,8 @@ TEST_CASE("an alert stops when the short window is clean again") {
 TEST_CASE("an alert that must hold waits, and somebody hears of it after the delivery") {
     const std::string alerts =
         R"(, "page": { "type": "alert", "journey": "visit", "evaluation": "0.5s", "hold": "60s",
-                       "delivery": "30s", "rules": [ { "over": "1h", "and_over": "5min", "burn": 14.4 } ] })";
+                       "delivery": "30s",
+                       "rules": [ { "over": "1h", "and_over": "5min", "burn": 14.4 } ] })";
     // 51.84 s + 60 s, then 30 s more, each with up to half a second to the evaluation.
     REQUIRE(probed("100%", alerts,
                    {{"page.firing", "711.8s"},

@@ -48,7 +48,8 @@ Seen rollout(const std::string& parameters,
                        "journeys": { "visit": { "call": "shop.serve" } } },
             "shop": { "type": "service", "instances": 10,
                       "operations": { "serve": { "steps": [ { "wait": "50ms" } ] } } },
-            "release": { "type": "rollout", "target": "shop", "at": "100s", "ready_after": "30s" )json" +
+            "release": { "type": "rollout", "target": "shop", "at": "100s",
+                         "ready_after": "30s" )json" +
                                               parameters + " }" + more + R"json( },
         "expect": [ )json" + expect + " ] }",
                                           "rollout", everything());
