@@ -34,8 +34,12 @@ struct Recurring {
     Law<Duration> mtbf;
     Law<Duration> mttr;
     void describe(Fields& fields) {
-        fields("mtbf", mtbf, "From a repair to the next failure.", {.required = true});
-        fields("mttr", mttr, "From a failure to its repair.", {.required = true});
+        fields("mtbf", mtbf,
+               "From a repair to the next failure; a plain time is the mean of an exponential law.",
+               {.required = true});
+        fields("mttr", mttr,
+               "From a failure to its repair; a plain time is the mean of an exponential law.",
+               {.required = true});
     }
 };
 
@@ -61,7 +65,10 @@ std::vector<FaultPhase> recurring(const Recurring& shape, Duration end, Stream& 
     std::vector<FaultPhase> phases;
     const auto draw = [&stream](const Law<Duration>& law) {
         Draws draws = stream.next();
-        return std::max(Duration{1}, sample_duration(law.distribution(), draws));
+        const Distribution& written = law.distribution();
+        const Distribution drawn =
+            written.is_constant() ? Distribution::exponential(written.mean()) : written;
+        return std::max(Duration{1}, sample_duration(drawn, draws));
     };
     for (Duration t = draw(shape.mtbf); t < end && phases.size() < most_phases;) {
         phases.push_back({t, 1});
