@@ -33,7 +33,7 @@ TEST_CASE("a graph after a run is coloured by what the run measured") {
     REQUIRE(after.code == 0);
     REQUIRE_THAT(after.out, ContainsSubstring("share of the cores in use in the run"));
     // Their error over two minutes is below a percent of the cores.
-    const std::regex measured(R"(shop\nservice × 4\n(19|20)(\.[0-9]+)? % of its cores)");
+    const std::regex measured(R"(shop\\nservice × 4\\n(19|20)(\.[0-9]+)? % of its cores)");
     REQUIRE(std::regex_search(after.out, measured));
 }
 
