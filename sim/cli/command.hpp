@@ -36,6 +36,7 @@ private:
 std::unique_ptr<Command> init_command(CLI::App& program);
 std::unique_ptr<Command> run_command(CLI::App& program);
 std::unique_ptr<Command> validate_command(CLI::App& program);
+std::unique_ptr<Command> analyze_command(CLI::App& program);
 std::unique_ptr<Command> graph_command(CLI::App& program);
 std::unique_ptr<Command> explain_command(CLI::App& program);
 std::unique_ptr<Command> schema_command(CLI::App& program);

@@ -38,8 +38,8 @@ public:
         app_.footer(exit_codes);
         app_.get_formatter()->column_width(34);
         for (const auto make :
-             {init_command, run_command, validate_command, graph_command, explain_command,
-              schema_command, components_command, version_command}) {
+             {init_command, run_command, validate_command, analyze_command, graph_command,
+              explain_command, schema_command, components_command, version_command}) {
             commands_.push_back(make(app_));
             commands_.back()->app().set_help_all_flag();
         }
