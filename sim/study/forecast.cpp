@@ -61,7 +61,7 @@ public:
 
     Forecast forecast() && {
         find_rates();
-        list_lines();
+        if (!topology_.loads.empty()) list_lines();
         find_sources();
         for (Line& line : lines_) add_resource(line);
         for (std::size_t i = 0; i < graph_.journeys.size(); ++i) add_journey(i);
@@ -195,6 +195,7 @@ private:
 
     Model model_of(const Line& line) const {
         if (!line.resource->servers) return {.objection = "a limit: what exceeds it is refused"};
+        if (line.resource->available == 0) return {.objection = "there is none of it"};
         const Servers& servers = *line.resource->servers;
         const auto threads = graph_.components[line.component].work.threads;
         Model model{.in_turn = servers.in_turn, .objection = {}};
@@ -245,8 +246,15 @@ private:
             second_moment += rates_[user.vertex] / sets * amount * amount *
                              (1 + user.cv.value_or(0) * user.cv.value_or(0));
         }
-        if (rate == 0) return;
+        if (rate == 0) {
+            told.basis = "no load comes here";
+            return;
+        }
         const double mean = told.use.needed / sets / model.speed / rate;
+        if (rate * mean >= static_cast<double>(model.servers)) {
+            told.basis = "its " + std::to_string(model.servers) + " threads cannot keep up";
+            return;
+        }
         const std::string servers = std::to_string(model.servers);
         if (!model.in_turn) {
             told.wait_s = multi_server_wait(model.servers, rate, mean);
@@ -435,6 +443,11 @@ private:
             if (demand == 0) continue;
             std::string why = objection_to_centre(line, told.users);
             const Model model = model_of(line);
+            if (model.servers == 0 && line.resource->servers) {
+                told.basis = std::move(why);
+                told.demand_s.reset();
+                return;
+            }
             if (model.servers > 0) {
                 const std::int64_t copies = line.resource->servers->sets;
                 network.centres.push_back(

@@ -149,6 +149,8 @@ TEST_CASE("what is not known of a wait is said") {
           Case{one_service(R"j("cores": 1.5)j", erlang), "a part of a core"},
           Case{one_service(R"j("cores": 2)j", erlang, "paced(8/s)"), "no Poisson stream"},
           Case{one_service(R"j("cores": 2)j", erlang, "poisson(20/s)"), "cannot keep up"},
+          Case{one_service(R"j("cores": 4, "threads": 2)j", R"j({"cpu": "exp(400ms)"})j"),
+               "its 2 threads cannot keep up"},
           Case{one_service(R"j("cores": 1, "threads": 1)j", erlang + R"j(, {"wait": "1ms"})j"),
                "holds its thread"},
           Case{one_service(R"j("cores": 1, "concurrency": "event_loop")j",
@@ -174,10 +176,23 @@ TEST_CASE("what is not known of a latency is said") {
         forecast_of(with(users + service + R"j([{"cpu": "1ms"}, {"call": "app.page"}]}}})j"));
     REQUIRE(endless.journeys.at(0).basis == "calls multiply without end");
     REQUIRE(endless.findings.at(0).rule == "calls_multiply");
+    REQUIRE(endless.resources.empty());
     const Forecast commit = forecast_of(with(users + service + R"j([{"call": "db.write"}]}}},
         "db": {"type": "sql_database",
                "operations": {"write": {"cpu": "1ms", "commit": true}}})j"));
     REQUIRE(commit.journeys.at(0).basis == "db.write waits for what is shared with others");
+}
+
+TEST_CASE("a population whose calls hold threads for one another is only bounded") {
+    const Forecast told = forecast_of(with(R"j("staff": {"type": "clients", "users": 9,
+        "think": "1s", "journeys": {"visit": {"call": "app.page"}}},
+        "app": {"type": "service", "cores": 1, "threads": 1, "operations": {"page": {"steps": [
+            {"cpu": "exp(200ms)"}, {"wait": "1s"}]}}})j"));
+    const PopulationForecast& staff = told.populations.at(0);
+    REQUIRE_THAT(staff.basis, ContainsSubstring("app: a call holds its thread"));
+    REQUIRE(*staff.most_per_s == near(5));
+    REQUIRE_FALSE(staff.demand_s.has_value());
+    REQUIRE_FALSE(staff.knee.has_value());
 }
 
 TEST_CASE("what is not known of a population is said, and its bounds are kept") {
