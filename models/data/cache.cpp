@@ -173,7 +173,8 @@ public:
         Workload work{.instances = parameters_.instances, .inside = parameters_.connections};
         for (const std::string_view command : commands) {
             const double cpu_s = parameters_.cpu.distribution().mean();
-            work.operations.push_back({std::string(command), {.cpu_s = cpu_s}});
+            const double cpu_cv = parameters_.cpu.distribution().cv();
+            work.operations.push_back({std::string(command), {.cpu_s = cpu_s, .cpu_cv = cpu_cv}});
         }
         if (parameters_.origin) {
             const bool dictated = parameters_.hit_ratio.has_value();
@@ -184,7 +185,7 @@ public:
                                                          .at_most = !dictated,
                                                          .at_once = !computes});
         }
-        work.add_cores(static_cast<double>(parameters_.instances) * parameters_.cores);
+        work.add_cores({.sets = parameters_.instances, .each = parameters_.cores, .in_turn = true});
         return work;
     }
 

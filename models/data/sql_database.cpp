@@ -134,18 +134,21 @@ public:
     Workload workload() const override {
         Workload work{.instances = 1, .inside = parameters_.connections};
         const double io_s = parameters_.io_time.distribution().mean();
-        Resource depth{"reads at a time", static_cast<double>(parameters_.io_depth), {}};
+        const auto io_depth = static_cast<double>(parameters_.io_depth);
+        Resource depth{"reads at a time", io_depth, {}, Servers{.each = io_depth, .in_turn = true}};
         Resource iops{"reads/s", parameters_.iops.per_second, {}};
         for (const auto& item : parameters_.operations) {
             const Operation& operation = item.value;
             const double cpu_s = operation.cpu.distribution().mean() / parameters_.speed;
             const double reads =
                 operation.pages.distribution().mean() * (1 - operation.buffer_hit.value);
-            work.operations.push_back({item.name, {.cpu_s = cpu_s}});
+            Demand demand{.cpu_s = cpu_s, .cpu_cv = operation.cpu.distribution().cv()};
+            if (operation.commit) demand.wait_s.reset();  // writes share the flushes of the log
+            work.operations.push_back({item.name, std::move(demand)});
             depth.per_call.push_back(reads * io_s);
             iops.per_call.push_back(reads);
         }
-        work.add_cores(parameters_.cores);
+        work.add_cores({.each = parameters_.cores});
         work.resources.push_back(std::move(depth));
         if (iops.available > 0) work.resources.push_back(std::move(iops));
         return work;

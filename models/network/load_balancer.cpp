@@ -117,7 +117,8 @@ public:
         return {.instances = parameters_.instances,
                 .inside = parameters_.connections,
                 .passes_to = parameters_.target,
-                .passes_at_once = parameters_.latency.distribution().mean() == 0};
+                .passes_at_once = parameters_.latency.distribution().mean() == 0,
+                .passes_in_s = parameters_.latency.distribution().mean()};
     }
 
 private:

@@ -128,10 +128,12 @@ public:
         Workload work{
             .instances = parameters_.instances,
             .inside = threads ? parameters_.threads + parameters_.queue : parameters_.connections};
+        if (threads) work.threads = parameters_.threads;
         for (const auto& item : parameters_.operations) {
             work.operations.push_back({item.name, demand_of(item.value.steps)});
         }
-        work.add_cores(static_cast<double>(parameters_.instances) * parameters_.cores);
+        work.add_cores(
+            {.sets = parameters_.instances, .each = parameters_.cores, .in_turn = !threads});
         return work;
     }
 

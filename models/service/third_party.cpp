@@ -140,7 +140,9 @@ public:
         if (account.available > 0) work.resources.push_back(std::move(account));
         for (std::size_t i = 0; i < count; ++i) {
             const auto& item = parameters_.operations[i];
-            work.operations.push_back({item.name, {}});
+            const Law<Duration>& law =
+                item.value.latency ? *item.value.latency : parameters_.latency;
+            work.operations.push_back({item.name, {.wait_s = law.distribution().mean()}});
             Resource quota{"calls/s of " + item.name, item.value.quota.rate.per_second,
                            std::vector<double>(count, 0)};
             quota.per_call[i] = 1;

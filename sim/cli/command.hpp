@@ -33,8 +33,11 @@ private:
     CLI::App& app_;
 };
 
+std::unique_ptr<Command> init_command(CLI::App& program);
 std::unique_ptr<Command> run_command(CLI::App& program);
 std::unique_ptr<Command> validate_command(CLI::App& program);
+std::unique_ptr<Command> analyze_command(CLI::App& program);
+std::unique_ptr<Command> graph_command(CLI::App& program);
 std::unique_ptr<Command> explain_command(CLI::App& program);
 std::unique_ptr<Command> schema_command(CLI::App& program);
 std::unique_ptr<Command> components_command(CLI::App& program);
@@ -53,6 +56,9 @@ private:
 
 /// One of a few words, for an option: an unknown one is answered with what was probably meant.
 CLI::Validator one_of(std::vector<std::string> words);
+
+/// The word as a shell reads it back.
+std::string for_shell(const std::string& word);
 
 /// Writes all of it to stdout, or throws. A reader who has gone away is no error.
 void print(std::string_view text);

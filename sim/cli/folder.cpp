@@ -44,4 +44,10 @@ void Folder::write(const std::string& name, std::string_view content) const {
     fail(path, error);
 }
 
+void write_file(const std::string& path, std::string_view content) {
+    const std::filesystem::path whole(path);
+    const std::string folder = whole.parent_path().string();
+    Folder(folder.empty() ? "." : folder).write(whole.filename().string(), content);
+}
+
 }  // namespace prodsim::cli

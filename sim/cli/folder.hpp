@@ -18,4 +18,7 @@ private:
     std::string path_;
 };
 
+/// Writes one file wherever it is to be, and makes the folders on the way.
+void write_file(const std::string& path, std::string_view content);
+
 }  // namespace prodsim::cli

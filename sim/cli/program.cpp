@@ -37,8 +37,9 @@ public:
         app_.set_help_all_flag("--help-all", "Print the help of all commands.");
         app_.footer(exit_codes);
         app_.get_formatter()->column_width(34);
-        for (const auto make : {run_command, validate_command, explain_command, schema_command,
-                                components_command, version_command}) {
+        for (const auto make :
+             {init_command, run_command, validate_command, analyze_command, graph_command,
+              explain_command, schema_command, components_command, version_command}) {
             commands_.push_back(make(app_));
             commands_.back()->app().set_help_all_flag();
         }
@@ -147,6 +148,21 @@ CLI::Validator one_of(std::vector<std::string> words) {
         return "there is no " + in_quotes(word) + "; " + suggestion(word, views);
     };
     return {check, ""};
+}
+
+std::string for_shell(const std::string& word) {
+    constexpr std::string_view harmless =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+%@";
+    if (!word.empty() && word.find_first_not_of(harmless) == std::string::npos) return word;
+    std::string text = "'";
+    for (const char character : word) {
+        if (character == '\'') {
+            text += "'\\''";
+        } else {
+            text += character;
+        }
+    }
+    return text + "'";
 }
 
 void print(std::string_view text) {

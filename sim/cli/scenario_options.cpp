@@ -6,26 +6,6 @@
 
 namespace prodsim::cli {
 
-namespace {
-
-/// As a shell reads it back.
-std::string quoted(const std::string& word) {
-    constexpr std::string_view harmless =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+%@";
-    if (!word.empty() && word.find_first_not_of(harmless) == std::string::npos) return word;
-    std::string text = "'";
-    for (const char character : word) {
-        if (character == '\'') {
-            text += "'\\''";
-        } else {
-            text += character;
-        }
-    }
-    return text + "'";
-}
-
-}  // namespace
-
 ScenarioOptions::ScenarioOptions(CLI::App& app) : catalogue_(language()) {
     app.add_option("FILE", file_, "The scenario; - reads standard input.")
         ->required()
@@ -61,10 +41,11 @@ std::unique_ptr<const Scenario> ScenarioOptions::load() const {
 
 std::string ScenarioOptions::command(const Scenario& scenario) const {
     const RunParameters& run = scenario.parameters().run;
-    std::string command = "prodsim run " + quoted(file_) + " --seed " + std::to_string(run.seed) +
-                          " --replications " + std::to_string(run.replications);
-    if (!duration_.empty()) command += " --duration " + quoted(duration_);
-    for (const std::string& setting : settings_) command += " --set " + quoted(setting);
+    std::string command = "prodsim run " + for_shell(file_) + " --seed " +
+                          std::to_string(run.seed) + " --replications " +
+                          std::to_string(run.replications);
+    if (!duration_.empty()) command += " --duration " + for_shell(duration_);
+    for (const std::string& setting : settings_) command += " --set " + for_shell(setting);
     return command;
 }
 

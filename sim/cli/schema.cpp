@@ -34,14 +34,18 @@ public:
         : Command(program, "schema", "Print the JSON Schema of scenarios, for editors.") {}
 
     ExitCode run() override {
-        const Catalogue catalogue = language();
-        print(pretty_json(with_file_members(
-            schema_of<ScenarioParameters>(catalogue.families, "prodsim scenario"))));
+        print(schema_of_language());
         return ExitCode::fine;
     }
 };
 
 }  // namespace
+
+std::string schema_of_language() {
+    const Catalogue catalogue = language();
+    return pretty_json(
+        with_file_members(schema_of<ScenarioParameters>(catalogue.families, "prodsim scenario")));
+}
 
 std::unique_ptr<Command> schema_command(CLI::App& program) {
     return std::make_unique<Schema>(program);

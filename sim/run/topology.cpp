@@ -211,15 +211,20 @@ public:
             const std::vector<bool> more = reached(graph_, journey.arcs, taken);
             for (std::size_t i = 0; i < seen.size(); ++i) seen[i] = seen[i] || more[i];
         }
-        if (tell_of_multiplication(topology, seen)) return;
-        const Traffic traffic(graph_, seen);
         rates_.assign(graph_.vertices.size(), 0);
         bounds_.assign(graph_.vertices.size(), false);
-        for (std::size_t i = 0; i < graph_.journeys.size(); ++i) {
-            add_journey(traffic, graph_.journeys[i], topology.journeys[i]);
+        known_.assign(graph_.vertices.size(), true);
+        if (tell_of_multiplication(topology, seen)) {
+            known_.assign(graph_.vertices.size(), false);
+        } else {
+            const Traffic traffic(graph_, seen);
+            for (std::size_t i = 0; i < graph_.journeys.size(); ++i) {
+                add_journey(traffic, graph_.journeys[i], topology.journeys[i]);
+            }
+            list_loads(topology);
+            list_uses(topology);
         }
-        list_loads(topology);
-        list_uses(topology);
+        list_calls(topology);
     }
 
 private:
@@ -244,6 +249,7 @@ private:
         told.at_most = source.users > 0;
         told.per_s = source.users > 0 ? closed_bound(traffic, journey)
                                       : std::optional(journey.share * source.per_s);
+        if (!told.per_s) forget_what_follows(journey);
         if (!told.per_s || *told.per_s == 0) return;
         const std::vector<double> more = traffic.rates(journey.arcs, *told.per_s);
         for (std::size_t i = 0; i < more.size(); ++i) rates_[i] += more[i];
@@ -294,6 +300,36 @@ private:
         }
     }
 
+    void forget_what_follows(const ServiceGraph::Journey& journey) {
+        const std::vector<bool> behind = reached(graph_, journey.arcs, taken);
+        for (std::size_t i = 0; i < behind.size(); ++i) known_[i] = known_[i] && !behind[i];
+    }
+
+    void list_calls(Topology& topology) const {
+        const auto list = [&](std::size_t component, const std::string& from, const Arcs& arcs,
+                              std::optional<double> per_s, bool at_most) {
+            for (const auto& arc : arcs) {
+                const auto& to = graph_.vertices[arc.to];
+                std::optional<double> calls;
+                if (per_s) calls = *per_s * arc.calls.count;
+                topology.calls.push_back({graph_.components[component].name, from,
+                                          graph_.components[to.component].name, to.operation, calls,
+                                          at_most || arc.calls.at_most});
+            }
+        };
+        for (std::size_t i = 0; i < graph_.journeys.size(); ++i) {
+            const auto& journey = graph_.journeys[i];
+            const JourneyTopology& told = topology.journeys[i];
+            list(journey.component, journey.name, journey.arcs, told.per_s, told.at_most);
+        }
+        for (std::size_t i = 0; i < graph_.vertices.size(); ++i) {
+            const auto& vertex = graph_.vertices[i];
+            const bool known = known_[i] && !graph_.components[vertex.component].is_silent();
+            list(vertex.component, vertex.operation, vertex.arcs,
+                 known ? std::optional(rates_[i]) : std::nullopt, bounds_[i]);
+        }
+    }
+
     void list_uses(Topology& topology) const {
         for (std::size_t i = 0; i < graph_.components.size(); ++i) {
             for (const Resource& resource : graph_.components[i].work.resources) {
@@ -330,6 +366,7 @@ private:
     const ServiceGraph& graph_;
     std::vector<double> rates_;
     std::vector<bool> bounds_;
+    std::vector<bool> known_;  // the rate of the operation
 };
 
 // ---- the rest -----------------------------------------------------------------------------------

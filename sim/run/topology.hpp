@@ -63,6 +63,16 @@ struct PredictedLoad {
     bool at_most;
 };
 
+/// Calls from an operation or a journey to an operation.
+struct PredictedCalls {
+    std::string from;
+    std::string from_operation;  // or journey
+    std::string to;
+    std::string to_operation;
+    std::optional<double> per_s;  // none where the load is not known
+    bool at_most;
+};
+
 struct PredictedUse {
     std::string component;
     std::string resource;  // what the numbers count: "cores", "reads/s"
@@ -83,6 +93,7 @@ struct Topology {
     std::vector<JourneyTopology> journeys;
     std::vector<SinglePoint> single_points;
     std::vector<PredictedLoad> loads;  // empty where calls multiply without end
+    std::vector<PredictedCalls> calls;
     std::vector<PredictedUse> uses;
     std::vector<Finding> findings;  // gravest first
 };

@@ -48,13 +48,18 @@ private:
 
     void add(const CpuStep& step, Circumstances at) {
         const double mean = step.demand.distribution().mean();
+        const bool only_piece = !computes_ && at.times == 1;
+        demand_.cpu_cv = only_piece ? std::optional(step.demand.distribution().cv()) : std::nullopt;
+        computes_ = true;
         demand_.cpu_s += at.times * mean;
         demand_.at_most |= at.at_most && mean > 0;
         time_passed_ |= mean > 0;
     }
 
-    void add(const WaitStep& step, Circumstances) {
-        time_passed_ |= step.time.distribution().mean() > 0;
+    void add(const WaitStep& step, Circumstances at) {
+        const double mean = step.time.distribution().mean();
+        *demand_.wait_s += at.times * mean;
+        time_passed_ |= mean > 0;
     }
 
     void add(const CallStep& step, Circumstances at) {
@@ -65,6 +70,7 @@ private:
     void add(const PublishStep& step, Circumstances at) {
         at.needed = false;
         call(step.target, at.times * step.probability.value, at);
+        demand_.calls.back().awaited = false;
     }
 
     void call(const OperationName& target, double count, Circumstances at) {
@@ -86,6 +92,7 @@ private:
     void add(const ParallelStep& step, Circumstances at) {
         const auto branch_count = static_cast<std::int64_t>(step.branches.size());
         const std::int64_t total = branch_count * step.copies;
+        demand_.in_sequence = demand_.in_sequence && total <= 1;
         const std::int64_t wanted = step.at_least.value_or(step.join == Join::first ? 1 : total);
         const bool some_suffice = wanted < total;
         at.times *= static_cast<double>(step.copies);
@@ -123,6 +130,7 @@ private:
 
     Demand demand_;
     bool time_passed_ = false;
+    bool computes_ = false;
 };
 
 }  // namespace
@@ -133,8 +141,8 @@ Demand demand_of(const Steps& steps) {
     return std::move(tally).demand();
 }
 
-void Workload::add_cores(double cores) {
-    Resource resource{"cores", cores, {}};
+void Workload::add_cores(const Servers& cores) {
+    Resource resource{"cores", static_cast<double>(cores.sets) * cores.each, {}, cores};
     for (const OperationDemand& operation : operations) {
         resource.per_call.push_back(operation.demand.cpu_s);
     }

@@ -20,6 +20,7 @@ struct MeanCalls {
     bool at_most = false;  // the count is a bound: some may be given up, or turn out not needed
     bool needed = true;    // its failure can be the failure of the execution
     bool at_once = false;  // certainly no time passes between the start and this call
+    bool awaited = true;   // the caller goes on when it is answered
 };
 
 /// What one execution asks for.
@@ -27,6 +28,9 @@ struct Demand {
     double cpu_s = 0;
     bool at_most = false;  // the processor time is a bound
     std::vector<MeanCalls> calls = {};
+    std::optional<double> cpu_cv = {};   // where it is one piece of processor time, and no more
+    std::optional<double> wait_s = 0.0;  // that passes without a resource; none: not known
+    bool in_sequence = true;             // nothing goes on at the same time as something else
 };
 
 /// What these steps ask for. Branches of a parallel step that does not wait for all of them count
@@ -34,11 +38,19 @@ struct Demand {
 /// reply takes no time.
 Demand demand_of(const Steps& steps);
 
+/// Equal servers before which calls wait, in each of so many sets over which calls are spread.
+struct Servers {
+    std::int64_t sets = 1;
+    double each = 1;
+    bool in_turn = false;  // first come first served, otherwise shared by all who are there
+};
+
 /// Something that calls use up, all instances together: cores, reads of a disk, a quota.
 struct Resource {
     std::string name;  // what `available` counts: "cores", "calls/s"
     double available = 0;
-    std::vector<double> per_call;  // for each operation: amount x seconds, or amount
+    std::vector<double> per_call;         // for each operation: amount x seconds, or amount
+    std::optional<Servers> servers = {};  // none: a limit beyond which calls are refused
 };
 
 struct OperationDemand {
@@ -62,16 +74,18 @@ struct LoadSource {
 
 /// All that a component says of itself.
 struct Workload {
-    std::int64_t instances = 0;               // ours to run; 0 if none, or not said
-    std::optional<std::int64_t> inside = {};  // calls that one instance holds at the same time
+    std::int64_t instances = 0;                // ours to run; 0 if none, or not said
+    std::optional<std::int64_t> inside = {};   // calls that one instance holds at the same time
+    std::optional<std::int64_t> threads = {};  // those of them that are served, others wait
     std::vector<OperationDemand> operations = {};
     std::vector<Resource> resources = {};
     ComponentName passes_to = {};  // every call becomes one of the same operation there
     bool passes_at_once = false;
+    double passes_in_s = 0;  // on average
     LoadSource source = {};
 
     /// A resource of the processor times. REQUIRES: `operations` are complete.
-    void add_cores(double cores);
+    void add_cores(const Servers& cores);
 };
 
 }  // namespace prodsim
