@@ -23,8 +23,9 @@
 // Simplifications: which point of presence serves a call is the choice of the caller's balancer;
 // one set of objects is shared by all cacheable operations; objects are of one size, and to
 // revalidate one costs the origin what a load costs; the edge adds `latency` and never runs out of
-// processor or bandwidth; a purge reaches all points of presence at once, and a load that it
-// overtakes still fills; a point of presence that dies comes back empty.
+// processor or bandwidth, so the fault `capacity_loss` takes nothing; a purge reaches all points of
+// presence at once, and a load that it overtakes still fills; a point of presence that dies comes
+// back empty.
 
 #include "models/data/contents.hpp"
 #include "models/data/popularity.hpp"
@@ -123,7 +124,9 @@ private:
         fields("error_ttl", error_ttl,
                "How long the failure of a load is remembered: no other is made meanwhile.",
                {.minimum = 0, .source = "Amazon CloudFront error caching minimum TTL"});
-        fields("policy", policy, "What is done around a call to the origin, outermost first.");
+        fields("policy", policy,
+               "What is done around a call to the origin, outermost first; preset(cloudfront) is "
+               "what Amazon CloudFront does.");
     }
 };
 

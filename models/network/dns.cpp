@@ -19,9 +19,9 @@
 //
 // Simplifications: the resolvers of one caller are equally busy, and each call picks its own; a
 // caller that is asked through several instances has resolvers for each; a name has one level (no
-// delegation, no CNAME) and one answer at a time; no server runs out of capacity; the checker of a
-// record is one, not a quorum, and what it finds is published at once; callers that balance towards
-// a name leave that to it.
+// delegation, no CNAME) and one answer at a time; no server runs out of capacity, so the fault
+// `capacity_loss` takes nothing; the checker of a record is one, not a quorum, and what it finds is
+// published at once; callers that balance towards a name leave that to it.
 
 #include "models/network/health_check.hpp"
 #include "models/network/kept_answer.hpp"

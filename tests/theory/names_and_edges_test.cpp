@@ -94,6 +94,29 @@ TEST_CASE("D01: callers have moved after interval x threshold and the time to li
     }
 }
 
+TEST_CASE("a call does not pass through a name, nor does what befalls the way to its servers") {
+    // 1 ms each way within the zone of the users, where the site is; the servers are 50 ms away. An
+    // answer is kept for 10 s, so 1 of 101 calls, the one after that, takes 100 ms and 2 ms more.
+    Experiment experiment(R"json({
+        "run": {"duration": "111s", "warm_up": "10s", "replications": 2},
+        "places": {"eu": {"zones": ["eu-a"]}, "us": {"zones": ["us-a"]}},
+        "network": {"within_zone": "1ms", "between_regions": "50ms"},
+        "components": {
+            "users": {"type": "clients", "zones": ["eu-a"], "arrivals": "paced(10/s)",
+                      "journeys": {"visit": {"call": "www.page"}}},
+            "www": {"type": "dns", "records": ["site"], "ttl": "10s", "latency": "0s",
+                    "zones": ["us-a"], "start": "$start"},
+            "site": {"type": "service", "zones": ["eu-a"],
+                     "operations": {"page": {"steps": []}}}},
+        "faults": [{"target": {"component": "users", "to": "$cut"}, "at": "5s", "for": "1s",
+                    "partition": true}]})json",
+                          {{"start", "cold"}, {"cut", "www"}});
+    REQUIRE(experiment.mean("visit.latency_p50") == within(1e-5, 0.002));
+    REQUIRE(experiment.mean("visit.latency_max") == within(1e-9, 0.102));
+    REQUIRE(experiment.mean("visit.availability") == 1);
+    REQUIRE(experiment.mean("www.to.site") == within(1e-9, 10));
+}
+
 TEST_CASE("behind a shield the origin is asked once for an object, not once from each edge") {
     // 20 objects are asked for 1000 times each at 5 points of presence: all are, at each.
     const char* text = R"json({
