@@ -174,3 +174,25 @@ TEST_CASE("a dictated hit ratio is kept, and points of presence hold objects of 
                      R"({"type": "cdn", "origin": "backend", "hit_ratio": "90%", "ttl": "1min"})"),
                  ContainsSubstring("dictates what"));
 }
+
+TEST_CASE("an edge answers 100 000 who wait for one load, also if that makes others give up") {
+    Stage stage(edge());
+    stage.backend().plays({replies(1s)});
+    for (int i = 0; i < 100000; ++i) stage.call();
+    stage.run(1s);
+    REQUIRE(stage.client().count(Outcome::ok) == 100000);
+    REQUIRE(stage.balanced());
+
+    Stage nervous(edge());
+    nervous.backend().plays({replies(1s)});
+    Listener listener(nervous.world);
+    listener.gives_up_another = true;
+    for (std::uint64_t subject = 1; subject <= 10; ++subject) {
+        listener.call(nervous.request("op", subject), *nervous.it().instances().front());
+    }
+    nervous.run(2s);
+    REQUIRE(listener.replies.size() == 5);
+    REQUIRE(nervous.world.calls.live() == 0);
+    REQUIRE(nervous.level("inside") == 0);
+    REQUIRE(nervous.balanced());
+}

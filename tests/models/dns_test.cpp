@@ -225,3 +225,18 @@ TEST_CASE("where no record is healthy all are, and answers are shared out by wei
     bench.run();
     REQUIRE(balancing.count(Outcome::ok) == 1);
 }
+
+TEST_CASE(
+    "a resolver sends on 100 000 who waited for one answer, or tells them that there is none") {
+    for (const double errors : {0.0, 1.0}) {
+        Stage stage(R"({"type": "dns", "records": ["backend"], "start": "cold"})");
+        for (std::size_t i = 0; i < 4; ++i) stage.set({.error_rate = errors}, i);
+        // The door answers with an error at once, so only the first finds nobody to wait with.
+        for (int i = 0; i < 100000; ++i) stage.call();
+        stage.run(1s);
+        const Outcome expected = errors > 0 ? Outcome::no_endpoint : Outcome::ok;
+        REQUIRE(stage.client().count(expected) == 100000);
+        REQUIRE(stage.count("queries") == 1);
+        REQUIRE(stage.balanced());
+    }
+}
