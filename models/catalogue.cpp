@@ -9,6 +9,9 @@ Catalogue full_catalogue() {
     Catalogue catalogue;
     void add_clients(Catalogue&);         add_clients(catalogue);
     void add_load_balancer(Catalogue&);   add_load_balancer(catalogue);
+    void add_dns(Catalogue&);             add_dns(catalogue);
+    void add_cdn(Catalogue&);             add_cdn(catalogue);
+    void add_firewall(Catalogue&);        add_firewall(catalogue);
     void add_service(Catalogue&);         add_service(catalogue);
     void add_third_party(Catalogue&);     add_third_party(catalogue);
     void add_sql_database(Catalogue&);    add_sql_database(catalogue);

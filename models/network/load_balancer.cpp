@@ -17,7 +17,6 @@
 #include "sim/world/station.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -93,20 +92,8 @@ public:
         }
     }
 
-    static constexpr int longest_row = 16;
-
     std::optional<std::uint16_t> operation(std::string_view wanted) const override {
-        // Balancers may stand in a row; in a circle they lead nowhere.
-        const Component* target = world_.find(parameters_.target.name);
-        for (int hops = 0; hops < longest_row; ++hops) {
-            const auto* next = dynamic_cast<const LoadBalancer*>(target);
-            if (next == nullptr) {
-                const auto* callee = dynamic_cast<const Callee*>(target);
-                return callee == nullptr ? std::nullopt : callee->operation(wanted);
-            }
-            target = world_.find(next->parameters_.target.name);
-        }
-        return std::nullopt;
+        return operation_behind(world_, parameters_.target, wanted);
     }
 
     void start() override {
@@ -116,7 +103,7 @@ public:
     Workload workload() const override {
         return {.instances = parameters_.instances,
                 .inside = parameters_.connections,
-                .passes_to = parameters_.target,
+                .passes_to = {{parameters_.target}},
                 .passes_at_once = parameters_.latency.distribution().mean() == 0,
                 .passes_in_s = parameters_.latency.distribution().mean()};
     }
@@ -155,7 +142,7 @@ private:
               connections_(world_.engine, meters_.connections,
                            {.servers = parameters_.connections, .line = 0}, {}, {}),
               chain_(world_, balancer.forwarding_, {balancer.name(), number, zone},
-                     balancer.target()),
+                     callee_named(world_, parameters_.target)),
               full_(world_.reason(balancer.name(), "connections in use")) {}
 
         void on_reply(Call& child, Reply reply) override {
@@ -270,12 +257,6 @@ private:
         List<Flight, &Flight::others> inside_;
         Stalled<Flight> stalled_;
     };
-
-    Callee& target() const {
-        auto* callee = dynamic_cast<Callee*>(world_.find(parameters_.target.name));
-        assert(callee != nullptr && "the loader has checked that the target can be called");
-        return *callee;
-    }
 
     std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {
         return std::make_unique<Forwarder>(*this, zone, number);

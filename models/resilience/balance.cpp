@@ -3,17 +3,21 @@
 // the caller gives up, its own view of the endpoint's load goes down at once: the view, not the
 // truth.
 //
-// Simplification: the membership view follows the fleet without delay (discovery that lags is a
-// controller of its own).
+// Simplifications: the membership view follows the fleet without delay (discovery that lags is a
+// controller of its own); hashes are ours, so a key lands elsewhere than in Envoy.
 
+#include "models/data/popularity.hpp"
 #include "sim/core/pool.hpp"
 #include "sim/world/chain.hpp"
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace prodsim {
@@ -23,6 +27,8 @@ enum class Algorithm : std::uint8_t {
     random,
     round_robin,
     weighted,
+    ring_hash,
+    maglev,
     least_request,
     power_of_choices,
     join_idle_queue,
@@ -34,6 +40,10 @@ std::span<const Word> words(Algorithm) {
         Word{"round_robin", Algorithm::round_robin,
              "Each in turn; every balancer starts at a random one."},
         Word{"weighted", Algorithm::weighted, "At random, in proportion to `weights`."},
+        Word{"ring_hash", Algorithm::ring_hash,
+             "The endpoint whose point on a ring follows the hash of the call's key."},
+        Word{"maglev", Algorithm::maglev,
+             "The endpoint at the hash of the call's key in a table that all share evenly."},
         Word{
             "least_request", Algorithm::least_request,
             "The endpoint with the fewest of this balancer's own calls under way; ties at random."},
@@ -45,21 +55,160 @@ std::span<const Word> words(Algorithm) {
     return all;
 }
 
+/// An endpoint as hashing sees it.
+struct Hashed {
+    std::uint16_t number;
+    double weight;
+
+    std::uint64_t hash(std::uint64_t salt) const { return mix(number, salt); }
+};
+
+/// Every endpoint has points on a circle of hashes, in proportion to its weight; a key belongs to
+/// the first point from its own hash on. Who comes takes about 1/n of the keys of n endpoints, each
+/// from its successors (Karger et al. 1997; ketama). As in Envoy the points of an endpoint become
+/// fewer as endpoints come, which moves up to 1/n of the keys between those who stay.
+class Ring {
+public:
+    /// As Envoy does it: the least weight has a whole number of points.
+    void fill(const std::vector<Hashed>& endpoints, std::int64_t least_size) {
+        double sum = 0;
+        double least = std::numeric_limits<double>::max();
+        for (const Hashed& endpoint : endpoints) {
+            sum += endpoint.weight;
+            if (endpoint.weight > 0) least = std::min(least, endpoint.weight);
+        }
+        points_.clear();
+        if (sum == 0) return;
+        const double fewest = std::ceil(least / sum * static_cast<double>(least_size));
+        for (std::size_t i = 0; i < endpoints.size(); ++i) {
+            const double wanted = endpoints[i].weight / least * fewest;
+            for (std::uint64_t point = 1; static_cast<double>(point) <= wanted + 0.5; ++point) {
+                points_.push_back({endpoints[i].hash(point), static_cast<std::uint32_t>(i)});
+            }
+        }
+        std::sort(points_.begin(), points_.end());
+    }
+
+    /// The place of the endpoint; that of the first when none has a weight.
+    std::size_t pick(std::uint64_t key) const {
+        if (points_.empty()) return 0;
+        const auto point = std::lower_bound(points_.begin(), points_.end(), Point{key, 0});
+        return (point == points_.end() ? points_.front() : *point).place;
+    }
+
+private:
+    struct Point {
+        std::uint64_t hash;
+        std::uint32_t place;
+        bool operator<(const Point& other) const {
+            return std::pair{hash, place} < std::pair{other.hash, other.place};
+        }
+    };
+
+    std::vector<Point> points_;
+};
+
+/// A table of a prime size in which endpoints take turns: each takes the next free place of its own
+/// permutation, so their shares differ by one place at most, and when the endpoints change most
+/// places keep theirs (Eisenbud et al. 2016, "Maglev", section 3.4; weights as in Envoy).
+class Maglev {
+public:
+    void fill(const std::vector<Hashed>& endpoints, std::int64_t size) {
+        table_.assign(static_cast<std::size_t>(size), nobody);
+        double most = 0;
+        for (const Hashed& endpoint : endpoints) most = std::max(most, endpoint.weight);
+        std::vector<Claim> claims;
+        for (const Hashed& endpoint : endpoints) claims.push_back(claim_of(endpoint));
+        if (most == 0) return;
+        for (std::size_t taken = 0, turn = 1; taken < table_.size(); ++turn) {
+            for (std::size_t i = 0; i < claims.size() && taken < table_.size(); ++i) {
+                Claim& claim = claims[i];
+                const double weight = endpoints[i].weight;
+                if (weight == 0 || static_cast<double>(turn) * weight < claim.due) continue;
+                claim.due += most;
+                while (table_[claim.place] != nobody) advance(claim);
+                table_[claim.place] = static_cast<std::uint16_t>(i);
+                ++taken;
+            }
+        }
+    }
+
+    /// The place of the endpoint; that of the first when none has a weight.
+    std::size_t pick(std::uint64_t key) const {
+        const std::uint16_t place = table_[key % table_.size()];
+        return place == nobody ? 0 : place;
+    }
+
+private:
+    static constexpr std::uint16_t nobody = 0xffff;
+
+    struct Claim {
+        std::size_t place;
+        std::size_t skip;
+        double due;  // its weight, times the turns so far, when it may take the next place
+    };
+
+    Claim claim_of(const Hashed& endpoint) const {
+        return {endpoint.hash(1) % table_.size(), endpoint.hash(2) % (table_.size() - 1) + 1,
+                endpoint.weight};
+    }
+
+    void advance(Claim& claim) const { claim.place = (claim.place + claim.skip) % table_.size(); }
+
+    std::vector<std::uint16_t> table_;
+};
+
 class Balance final : public Node {
 public:
     struct Parameters {
         Algorithm algorithm = Algorithm::random;
         std::int64_t choices = 2;
         std::vector<double> weights;
+        std::optional<std::int64_t> keys;
+        Choice<PopularityFamily> popularity{"uniform", UniformPopularity{}};
+        std::int64_t ring_size = 1024;
+        std::int64_t table_size = 65537;
 
         void describe(Fields& fields) {
             fields("algorithm", algorithm, "How the endpoint is chosen.", {.position = 1});
             fields("choices", choices, "How many endpoints power_of_choices looks at.",
                    {.minimum = 1, .maximum = 64, .source = "Envoy 1.31 LeastRequest.choice_count"});
-            fields("weights", weights,
-                   "Weights of the endpoints for `weighted`, in the order of the instances; "
-                   "endpoints beyond the list have weight 1.",
-                   {.minimum = 0});
+            fields(
+                "weights", weights,
+                "Weights of the endpoints for `weighted`, `ring_hash` and `maglev`, in the order "
+                "of the instances; endpoints beyond the list have weight 1.",
+                {.minimum = 0});
+            describe_keys(fields);
+        }
+
+    private:
+        void describe_keys(Fields& fields) {
+            fields("keys", keys,
+                   "How many keys (clients, sessions, objects) calls are hashed by; if not given, "
+                   "each request is a key of its own, and its attempts share it.",
+                   {.minimum = 1, .maximum = std::int64_t{1} << 48});
+            fields("popularity", popularity, "How often each of the `keys` comes.");
+            fields("ring_size", ring_size, "Points on the ring, of all endpoints, at least.",
+                   {.minimum = 1,
+                    .maximum = 8388608,
+                    .source = "Envoy 1.31 RingHashLbConfig.minimum_ring_size"});
+            fields("table_size", table_size, "Places of the table, a prime number.",
+                   {.minimum = 2,
+                    .maximum = 5000011,
+                    .source = "Envoy 1.31 MaglevLbConfig.table_size; Eisenbud et al., NSDI 2016"});
+            fields.rule(is_prime(table_size), "table_size", "must be a prime number",
+                        "write 65537 or 655373");
+            const auto* weighted = popularity.as<WeightedPopularity>();
+            fields.rule(weighted == nullptr || !keys ||
+                            weighted->weights.size() == static_cast<std::uint64_t>(*keys),
+                        "popularity", "must have one weight for each of the \"keys\"");
+        }
+
+        static bool is_prime(std::int64_t number) {
+            for (std::int64_t i = 2; i * i <= number; ++i) {
+                if (number % i == 0) return false;
+            }
+            return number > 1;
         }
     };
 
@@ -70,6 +219,8 @@ public:
           callee_(behind.callee()),
           stream_(behind.stream("balance")),
           start_(behind.own_stream("balance")),
+          keys_(behind.stream("balance/keys")),
+          popularity_(parameters.popularity, parameters.keys.value_or(1)),
           none_(world_.reason(behind.edge(), "no endpoint")) {}
 
     void on_call(Call& call) override {
@@ -143,6 +294,10 @@ private:
                 return turn_ = (turn_ + 1) % members_.size();
             case Algorithm::weighted:
                 return pick_weighted(call);
+            case Algorithm::ring_hash:
+                return ring_.pick(key_of(call));
+            case Algorithm::maglev:
+                return maglev_.pick(key_of(call));
             case Algorithm::least_request:
                 return pick_least(call);
             case Algorithm::power_of_choices:
@@ -151,6 +306,13 @@ private:
                 return pick_idle(call);
         }
         return stream_.draws(call.demand_key()).below(members_.size());
+    }
+
+    /// A hash of what the call is about.
+    std::uint64_t key_of(const Call& call) const {
+        if (!parameters_.keys) return mix(call.subject, 1);
+        Draws draws = keys_.draws(call.subject);
+        return mix(popularity_.object(draws), 1);
     }
 
     std::size_t pick_weighted(const Call& call) {
@@ -226,6 +388,21 @@ private:
             turn_ = members_.empty() ? 0 : start_.next().below(members_.size());
         }
         turn_ = members_.empty() ? 0 : turn_ % members_.size();
+        rehash();
+    }
+
+    void rehash() {
+        const bool on_ring = parameters_.algorithm == Algorithm::ring_hash;
+        if (members_.empty() || !(on_ring || parameters_.algorithm == Algorithm::maglev)) return;
+        std::vector<Hashed> endpoints;
+        for (const Endpoint* member : members_) {
+            endpoints.push_back({member->number, member->weight});
+        }
+        if (on_ring) {
+            ring_.fill(endpoints, parameters_.ring_size);
+        } else {
+            maglev_.fill(endpoints, parameters_.table_size);
+        }
     }
 
     Endpoint& add(Instance& instance) {
@@ -247,6 +424,10 @@ private:
     const Callee& callee_;
     Stream stream_;
     Stream start_;
+    Stream keys_;
+    Popularity popularity_;
+    Ring ring_;
+    Maglev maglev_;
     ReasonId none_;
     std::uint64_t version_ = ~std::uint64_t{0};
     std::vector<std::unique_ptr<Endpoint>> known_;  // by the number of the instance
@@ -260,6 +441,7 @@ private:
 }  // namespace
 
 void add_balance(Catalogue& catalogue) {
+    add_popularity(catalogue.families);
     catalogue.policy<Balance>("balance", PolicyKind::balancing,
                               "Chooses the endpoint of each call.");
 }

@@ -1,174 +1,33 @@
 // Lets calls through at no more than a rate. A call that comes too early is turned away and told
-// when to come back, or waits until its turn if that is near enough. All arithmetic is on whole
-// numbers: the rate is taken to a millionth of a call an hour, and then nothing drifts.
+// when to come back, or waits until its turn if that is near enough.
 //
 // When the caller gives up while it waits, its permit is lost: turns that were promised to those
 // behind it stay where they are, as in resilience4j. A call that was let through is none of the
 // limiter's business any more.
 
+#include "models/resilience/limiter.hpp"
 #include "sim/core/pool.hpp"
 #include "sim/world/chain.hpp"
-
-#include <algorithm>
-#include <array>
-#include <limits>
-#include <variant>
-#include <vector>
 
 namespace prodsim {
 namespace {
 
-enum class Algorithm : std::uint8_t { token_bucket, fixed_window, sliding_log };
-
-std::span<const Word> words(Algorithm) {
-    static constexpr std::array all{
-        Word{"token_bucket", Algorithm::token_bucket,
-             "Tokens come at the rate and up to `burst` are kept; a call takes one."},
-        Word{"fixed_window", Algorithm::fixed_window,
-             "So many calls in each window since the start of the run; twice as many may pass "
-             "around the boundary of two."},
-        Word{"sliding_log", Algorithm::sliding_log,
-             "So many calls in any window, by the instants of the last ones."},
-    };
-    return all;
-}
-
-/// A rate as a whole number of millionths of a call per hour, and what one call is worth in units
-/// of which that number comes in every nanosecond.
-class ExactRate {
-public:
-    explicit ExactRate(Rate rate)
-        : units_per_ns_(
-              static_cast<std::int64_t>(std::min(rate.per_second, highest) * 3.6e9 + 0.5)) {}
-
-    /// In calls per second; below the lowest a millionth of a call an hour is too coarse.
-    static constexpr double lowest = 1e-6;
-    static constexpr double highest = 1e9;
-
-    static constexpr Wide call = Wide{3'600'000'000'000} * 1'000'000;
-
-    Wide units_in(Duration duration) const { return Wide{units_per_ns_} * duration.count(); }
-
-    /// The least whole number of nanoseconds in which so many units come in.
-    Duration time_for(Wide units) const {
-        return Duration{static_cast<std::int64_t>((units + units_per_ns_ - 1) / units_per_ns_)};
-    }
-
-    /// How many whole calls come in.
-    std::int64_t calls_in(Duration duration) const {
-        return static_cast<std::int64_t>(
-            std::min(units_in(duration) / call, Wide{std::numeric_limits<std::int64_t>::max()}));
-    }
-
-private:
-    std::int64_t units_per_ns_;
-};
-
-// Each algorithm says when the next call may pass, and books one that will pass then.
-
-class TokenBucket {
-public:
-    TokenBucket(ExactRate rate, std::int64_t burst)
-        : rate_(rate), size_(burst * ExactRate::call), tokens_(size_) {}
-
-    Time next(Time now) {
-        tokens_ = std::min(size_, tokens_ + rate_.units_in(now - filled_));
-        filled_ = now;
-        if (tokens_ >= ExactRate::call) return now;
-        return now + rate_.time_for(ExactRate::call - tokens_);
-    }
-
-    /// Below zero stand the tokens that are promised to those who wait.
-    void book(Time) { tokens_ -= ExactRate::call; }
-
-private:
-    ExactRate rate_;
-    Wide size_;
-    Wide tokens_;
-    Time filled_ = start_of_run;
-};
-
-class FixedWindow {
-public:
-    FixedWindow(std::int64_t limit, Duration window) : limit_(limit), window_(window) {}
-
-    Time next(Time now) const {
-        const Time start = booked_ < limit_ ? start_ : start_ + window_;
-        return std::max(now, start);
-    }
-
-    void book(Time passes) {
-        const Time start{passes.time_since_epoch() / window_ * window_};
-        if (start != start_) booked_ = 0;
-        start_ = start;
-        ++booked_;
-    }
-
-private:
-    std::int64_t limit_;
-    Duration window_;
-    Time start_ = start_of_run;  // of the last window in which a call was booked
-    std::int64_t booked_ = 0;    // in that window
-};
-
-class SlidingLog {
-public:
-    SlidingLog(std::int64_t limit, Duration window)
-        : passed_(static_cast<std::size_t>(limit), start_of_run - window), window_(window) {}
-
-    Time next(Time now) const { return std::max(now, passed_[oldest_] + window_); }
-
-    void book(Time passes) {
-        passed_[oldest_] = passes;
-        oldest_ = (oldest_ + 1) % passed_.size();
-    }
-
-private:
-    std::vector<Time> passed_;
-    std::size_t oldest_ = 0;
-    Duration window_;
-};
-
-using Limiter = std::variant<TokenBucket, FixedWindow, SlidingLog>;
-
 class RateLimit final : public Node {
 public:
-    struct Parameters {
-        Rate rate{};
-        Algorithm algorithm = Algorithm::token_bucket;
-        std::int64_t burst = 1;
-        Duration window = std::chrono::seconds(1);
+    struct Parameters : RateLaw {
         Duration wait{};
 
         void describe(Fields& fields) {
-            fields("rate", rate, "How many calls pass in the long run.",
-                   {.minimum = Rate{ExactRate::lowest},
-                    .maximum = Rate{ExactRate::highest},
-                    .required = true,
-                    .position = 1});
-            fields("algorithm", algorithm, "How the rate is kept.");
-            fields("burst", burst, "How many tokens a full token_bucket holds.",
-                   {.minimum = 1, .maximum = 1000000000});
-            fields("window", window,
-                   "The window of fixed_window and sliding_log: the rate times this, rounded "
-                   "down, is how many calls it lets through.",
-                   {.above = 0});
+            RateLaw::describe(fields);
             fields("wait", wait, "The longest wait for a turn; 0 turns calls away at once.",
                    {.minimum = 0});
-            const std::int64_t most = ExactRate(rate).calls_in(window);
-            const bool counts = algorithm != Algorithm::token_bucket;
-            fields.rule(!counts || most >= 1, "window", "is too short for one call at this rate",
-                        "make it longer, or the rate higher");
-            fields.rule(algorithm != Algorithm::sliding_log || most <= longest_log, "window",
-                        "lets more than a million calls through: too many to remember each",
-                        "write algorithm=fixed_window");
         }
     };
 
     RateLimit(const Behind& behind, const Parameters& parameters)
         : world_(behind.world()),
           longest_wait_(parameters.wait),
-          limiter_(limiter_of(parameters)),
+          limiter_(parameters),
           next_(behind.next()),
           reason_(world_.reason(behind.edge(), "rate limit")),
           rejected_(world_.meters.counter(behind.edge(), "rate_limit.rejected",
@@ -178,13 +37,13 @@ public:
 
     void on_call(Call& call) override {
         const Time now = world_.now();
-        const Time turn = std::visit([now](auto& limiter) { return limiter.next(now); }, limiter_);
+        const Time turn = limiter_.next(now);
         if (turn - now > longest_wait_) {
             rejected_.add();
-            world_.calls.reply(call, {Outcome::rejected_rate, reason_, microseconds(turn - now)});
+            world_.calls.reply(call, {Outcome::rejected_rate, reason_, retry_after_us(turn - now)});
             return;
         }
-        std::visit([turn](auto& limiter) { limiter.book(turn); }, limiter_);
+        limiter_.book(turn);
         if (turn == now) {
             world_.calls.send(call, next_);
         } else {
@@ -203,31 +62,10 @@ public:
     }
 
 private:
-    static constexpr std::int64_t longest_log = 1000000;
-
     struct Wait {
         Call* call;
         Timer timer;
     };
-
-    static Limiter limiter_of(const Parameters& parameters) {
-        const ExactRate rate(parameters.rate);
-        switch (parameters.algorithm) {
-            case Algorithm::token_bucket:
-                break;
-            case Algorithm::fixed_window:
-                return FixedWindow(rate.calls_in(parameters.window), parameters.window);
-            case Algorithm::sliding_log:
-                return SlidingLog(rate.calls_in(parameters.window), parameters.window);
-        }
-        return TokenBucket(rate, parameters.burst);
-    }
-
-    // Rounded up, so that who comes back then is not too early again.
-    static std::uint32_t microseconds(Duration duration) {
-        constexpr std::int64_t most = std::numeric_limits<std::uint32_t>::max();
-        return static_cast<std::uint32_t>(std::min((duration.count() + 999) / 1000, most));
-    }
 
     void keep_waiting(Call& call, Time turn) {
         Wait& wait = waits_.acquire(Wait{&call, {}});

@@ -55,18 +55,27 @@ private:
     std::vector<ServiceGraph::Arc> arcs_from(std::size_t number) {
         const ServiceGraph::Vertex from = graph_.vertices[number];  // more may come meanwhile
         const ServiceGraph::Box& box = graph_.components[from.component];
-        if (!box.work.passes_to.empty()) {
-            MeanCalls pass;
-            pass.target = {box.work.passes_to.name, from.operation, box.work.passes_to.place};
-            pass.at_once = box.work.passes_at_once;
-            return {{vertex(pass.target), pass}};
-        }
+        if (!box.work.passes_to.empty()) return arcs_of(from.operation, box.work);
         return box.is_silent() ? arcs_of(box.edges) : arcs_of(from.demand);
     }
 
     std::vector<ServiceGraph::Arc> arcs_of(const Demand& demand) {
         std::vector<ServiceGraph::Arc> arcs;
         for (const MeanCalls& calls : demand.calls) arcs.push_back({vertex(calls.target), calls});
+        return arcs;
+    }
+
+    std::vector<ServiceGraph::Arc> arcs_of(const std::string& operation, const Workload& work) {
+        std::vector<ServiceGraph::Arc> arcs;
+        for (const Passing& passing : work.passes_to) {
+            const ComponentName& target = passing.target;
+            const MeanCalls calls{.target = {target.name, operation, target.place},
+                                  .count = passing.count,
+                                  .at_most = passing.at_most,
+                                  .needed = passing.needed,
+                                  .at_once = work.passes_at_once};
+            arcs.push_back({vertex(calls.target), calls});
+        }
         return arcs;
     }
 

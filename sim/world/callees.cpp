@@ -1,5 +1,7 @@
 #include "sim/world/callees.hpp"
 
+#include "sim/world/demand.hpp"
+
 #include <cassert>
 
 namespace prodsim {
@@ -27,6 +29,26 @@ std::vector<std::unique_ptr<Chain>> Callees::connect(std::uint64_t instance, Zon
         script.add_chain(chains.back()->head());
     }
     return chains;
+}
+
+std::optional<std::uint16_t> operation_behind(const World& world, const ComponentName& first,
+                                              std::string_view wanted) {
+    constexpr int longest_row = 16;
+    ComponentName name = first;
+    for (int hops = 0; hops < longest_row; ++hops) {
+        const auto* callee = dynamic_cast<const Callee*>(world.find(name.name));
+        if (callee == nullptr) return std::nullopt;
+        const Workload work = callee->workload();
+        if (work.passes_to.empty()) return callee->operation(wanted);
+        name = work.passes_to.front().target;
+    }
+    return std::nullopt;
+}
+
+Callee& callee_named(const World& world, const ComponentName& name) {
+    auto* callee = dynamic_cast<Callee*>(world.find(name.name));
+    assert(callee != nullptr && "the loader has checked that it can be called");
+    return *callee;
 }
 
 std::vector<ZoneId> zones_of(const World& world, const std::vector<std::string>& names) {

@@ -31,6 +31,14 @@ private:
     std::vector<Callee*> callees_;
 };
 
+/// The operation of this name at the end of a row of components that pass calls on; nothing where
+/// nobody has it, or the row is a circle.
+std::optional<std::uint16_t> operation_behind(const World& world, const ComponentName& first,
+                                              std::string_view wanted);
+
+/// The component of this name. REQUIRES: it exists and can be called.
+Callee& callee_named(const World& world, const ComponentName& name);
+
 /// The zones of these names; all zones when there are none.
 std::vector<ZoneId> zones_of(const World& world, const std::vector<std::string>& names);
 

@@ -36,10 +36,9 @@ Chain::Chain(World& world, const CallParameters& parameters, const Caller& calle
       edge_(caller_ + " -> " + callee.name()),
       instance_(caller.instance),
       zone_(caller.zone),
-      callee_(callee) {
-    for (const auto& policy : parameters.policy) {
-        balances_ |= world.catalogue.kind_of(policy.chosen()) == PolicyKind::balancing;
-    }
+      callee_(callee),
+      stub_(caller.is_stub ? nullptr : callee.stub(caller)) {
+    for (std::size_t i = 0; i < parameters.policy.size(); ++i) balances_ |= is_balancing(i);
     head_ = &make(0, nullptr);
 }
 
@@ -49,20 +48,30 @@ const Chosen* Chain::policy(std::size_t index, const Instance* endpoint) const {
     return nullptr;
 }
 
+bool Chain::is_balancing(std::size_t index) const {
+    const Chosen& chosen = parameters_.policy[index].chosen();
+    return world_.catalogue.kind_of(chosen) == PolicyKind::balancing;
+}
+
 Node& Chain::make(std::size_t index, Instance* endpoint) {
+    if (stub_ != nullptr) {
+        if (index == parameters_.policy.size()) return *stub_;
+        if (is_balancing(index)) return make(index + 1, nullptr);
+    }
     const Chosen* chosen = policy(index, endpoint);
     if (chosen == nullptr) return end_at(*endpoint);
-    std::unique_ptr<Node> node =
-        world_.catalogue.make_policy(Behind(*this, index, endpoint), *chosen);
-    nodes_.push_back(std::move(node));
-    return *nodes_.back();
+    return keep(world_.catalogue.make_policy(Behind(*this, index, endpoint), *chosen));
 }
 
 Node& Chain::end_at(Instance& endpoint) {
     std::unique_ptr<Node> link =
         Link::make(world_, caller_, callee_.name(), zone_, endpoint.zone(), endpoint);
     if (link == nullptr) return endpoint;
-    nodes_.push_back(std::move(link));
+    return keep(std::move(link));
+}
+
+Node& Chain::keep(std::unique_ptr<Node> node) {
+    nodes_.push_back(std::move(node));
     return *nodes_.back();
 }
 

@@ -24,6 +24,7 @@ struct Caller {
     std::string_view component;
     std::uint64_t instance;
     ZoneId zone;
+    bool is_stub = false;  // of the callee, whose instances it calls
 };
 
 /// What a policy node is told when it is made: whose chain it is in and what stands behind it.
@@ -67,7 +68,8 @@ private:
 class Chain {
 public:
     /// The policies outlive the chain. Without a balancing policy the chain ends in
-    /// `balance(random)`.
+    /// `balance(random)`. It ends in the stub of a callee that has one: a stub does the choosing,
+    /// and policies that would are left out.
     Chain(World& world, const CallParameters& parameters, const Caller& caller, Callee& callee);
     Chain(const Chain&) = delete;
     Chain& operator=(const Chain&) = delete;
@@ -78,6 +80,8 @@ private:
     friend class Behind;
 
     Node& make(std::size_t index, Instance* endpoint);
+    Node& keep(std::unique_ptr<Node> node);
+    bool is_balancing(std::size_t index) const;
     Node& end_at(Instance& endpoint);
     const Chosen* policy(std::size_t index, const Instance* endpoint) const;
 
@@ -89,6 +93,7 @@ private:
     ZoneId zone_;
     Callee& callee_;
     bool balances_ = false;
+    std::unique_ptr<Node> stub_;
     std::vector<std::unique_ptr<Node>> nodes_;
     Node* head_ = nullptr;
 };

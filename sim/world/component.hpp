@@ -13,6 +13,7 @@
 namespace prodsim {
 
 class World;
+struct Caller;
 struct Workload;
 
 /// A box of the architecture. Everything that the simulator needs to know of it beyond calls.
@@ -65,6 +66,10 @@ public:
 
     /// The number that calls carry; nothing when there is no such operation.
     virtual std::optional<std::uint16_t> operation(std::string_view name) const = 0;
+
+    /// What stands in the process of each caller in front of everything of this component, and
+    /// chooses where a call goes: none for most, whose calls go to an instance.
+    virtual std::unique_ptr<Node> stub(const Caller&) { return nullptr; }
 
     /// A new instance, in service at once, under load or not.
     Instance& add_instance(ZoneId zone);

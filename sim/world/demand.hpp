@@ -72,6 +72,14 @@ struct LoadSource {
     std::vector<JourneyDemand> journeys;
 };
 
+/// Where a component passes calls on to: each becomes one of the same operation there.
+struct Passing {
+    ComponentName target;
+    double count = 1;      // of each call; 0: only after a failure
+    bool at_most = false;  // the count is a bound
+    bool needed = true;    // its failure can be the failure of the call
+};
+
 /// All that a component says of itself.
 struct Workload {
     std::int64_t instances = 0;                // ours to run; 0 if none, or not said
@@ -79,7 +87,7 @@ struct Workload {
     std::optional<std::int64_t> threads = {};  // those of them that are served, others wait
     std::vector<OperationDemand> operations = {};
     std::vector<Resource> resources = {};
-    ComponentName passes_to = {};  // every call becomes one of the same operation there
+    std::vector<Passing> passes_to = {};
     bool passes_at_once = false;
     double passes_in_s = 0;  // on average
     LoadSource source = {};

@@ -35,12 +35,12 @@ Instance::Instance(World& world, std::string_view component, ZoneId zone, std::u
 void Instance::on_call(Call& call) {
     call.callee_note = 0;
     if (condition_.mode != Condition::Mode::up || closed_) [[unlikely]] {
-        turn_away(call);
+        if (closed_ || !takes_anyway(call)) turn_away(call);
         return;
     }
     if (condition_.error_rate > 0 && errors_.draws(call.demand_key()).chance(condition_.error_rate))
         [[unlikely]] {
-        world_.calls.reply(call, {Outcome::error, fault_});
+        world_.calls.reply(call, {fault_outcome_, fault_});
         return;
     }
     accept(call);

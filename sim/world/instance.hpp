@@ -80,6 +80,12 @@ protected:
     /// The process died: forget every job, and hand the calls inside to `doom`.
     virtual void crash() = 0;
 
+    /// May take a call although the instance does not answer, as a device does that fails open.
+    virtual bool takes_anyway(Call&) { return false; }
+
+    /// How it ends a call that a fault has struck with an error.
+    void ends_faulty_calls_with(Outcome outcome) { fault_outcome_ = outcome; }
+
     /// This call was inside when the process died: it ends with a reset, or in silence.
     void doom(Call& call) { freeze(call); }
 
@@ -101,6 +107,7 @@ private:
     Condition faults_;
     Condition defects_;
     std::size_t held_ = 0;
+    Outcome fault_outcome_ = Outcome::error;
     ReasonId refused_;
     ReasonId reset_;
     ReasonId fault_;

@@ -25,14 +25,15 @@ enum class Outcome : std::uint8_t {
     rejected_breaker,
     rejected_bulkhead,
     rejected_pool,
-    no_endpoint,  // nobody to balance to
-    refused,      // connection refused: it never reached the application
-    reset,        // the connection broke under the call
-    unreachable,  // the network dropped it and said so
-    cancelled,    // the caller gave up while it waited
+    rejected_rule,  // 403: a rule of a firewall
+    no_endpoint,    // nobody to balance to
+    refused,        // connection refused: it never reached the application
+    reset,          // the connection broke under the call
+    unreachable,    // the network dropped it and said so
+    cancelled,      // the caller gave up while it waited
 };
 
-inline constexpr std::size_t outcome_count = 19;
+inline constexpr std::size_t outcome_count = 20;
 
 std::string_view name_of(Outcome outcome);
 

@@ -26,6 +26,9 @@ void add_load_balancer(Catalogue& catalogue);
 void add_sql_database(Catalogue& catalogue);
 void add_cache(Catalogue& catalogue);
 void add_third_party(Catalogue& catalogue);
+void add_dns(Catalogue& catalogue);
+void add_cdn(Catalogue& catalogue);
+void add_firewall(Catalogue& catalogue);
 
 }  // namespace prodsim
 
@@ -39,6 +42,9 @@ inline Catalogue everything() {
     add_sql_database(catalogue);
     add_cache(catalogue);
     add_third_party(catalogue);
+    add_dns(catalogue);
+    add_cdn(catalogue);
+    add_firewall(catalogue);
     return catalogue;
 }
 

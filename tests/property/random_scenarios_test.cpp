@@ -102,6 +102,9 @@ private:
         if (last && chance(0.4)) return third_party();
         if (last && chance(0.4)) return database();
         if (!last && chance(0.15)) return balancer(index);
+        if (!last && chance(0.1)) return dns(index);
+        if (!last && chance(0.1)) return cdn(index);
+        if (!last && chance(0.1)) return firewall(index);
         if (chance(0.12)) return cache(index);
         return service(index);
     }
@@ -199,6 +202,69 @@ private:
                               {"latency", one_of({"0s", "100us"})},
                               {"connections", static_cast<std::int64_t>(1 + below(100))},
                               {"policy", policies(every_policy)}});
+    }
+
+    Value dns(std::size_t index) {
+        Value records = Value::array();
+        records.append(name(index + 1));
+        if (index + 2 < services_ && chance(0.7)) records.append(name(index + 2));
+        Value made = Value::object({{"type", "dns"},
+                                    {"records", records},
+                                    {"routing", one_of({"failover", "weighted"})},
+                                    {"ttl", one_of({"50ms", "300ms"})},
+                                    {"latency", one_of({"0s", "exp(5ms)"})},
+                                    {"instances", static_cast<std::int64_t>(1 + below(3))},
+                                    {"resolvers", static_cast<std::int64_t>(1 + below(4))},
+                                    {"start", one_of({"warm", "cold"})},
+                                    {"timeout", "40ms"},
+                                    {"negative_ttl", one_of({"0s", "100ms"})},
+                                    {"failure_ttl", one_of({"0s", "50ms"})},
+                                    {"serve_stale", one_of({"0s", "500ms"})},
+                                    {"ignoring", one_of({"0%", "50%"})},
+                                    {"policy", policies(every_policy)}});
+        if (chance(0.6)) {
+            made.put("health", Value::object({{"operation", one_of({"get", "set"})},
+                                              {"interval", "40ms"},
+                                              {"timeout", "30ms"},
+                                              {"threshold", 2}}));
+        }
+        return made;
+    }
+
+    Value cdn(std::size_t index) {
+        Value made = Value::object({{"type", "cdn"},
+                                    {"origin", name(index + 1)},
+                                    {"keys", 50},
+                                    {"ttl", one_of({"20ms", "300ms"})},
+                                    {"instances", static_cast<std::int64_t>(1 + below(3))},
+                                    {"latency", one_of({"0s", "1ms"})},
+                                    {"collapse", chance(0.7)},
+                                    {"error_ttl", one_of({"0s", "100ms"})},
+                                    {"stale_if_error", one_of({"0s", "1s"})},
+                                    {"stale_while_revalidate", one_of({"0s", "1s"})},
+                                    {"policy", policies(every_policy)}});
+        if (chance(0.5)) made.put("capacity", static_cast<std::int64_t>(1 + below(30)));
+        if (chance(0.5)) made.put("cacheable", Value::array({"get"}));
+        return made;
+    }
+
+    Value firewall(std::size_t index) {
+        Value made = Value::object({{"type", "firewall"},
+                                    {"target", name(index + 1)},
+                                    {"instances", static_cast<std::int64_t>(1 + below(3))},
+                                    {"cores", static_cast<std::int64_t>(1 + below(2))},
+                                    {"cpu", one_of({"0s", "exp(3ms)"})},
+                                    {"connections", static_cast<std::int64_t>(1 + below(30))},
+                                    {"false_positives", one_of({"0%", "10%"})},
+                                    {"fails", one_of({"open", "closed"})},
+                                    {"policy", policies(every_policy)}});
+        if (chance(0.5)) {
+            made.put("limit", Value::object({{"rate", "20/s"},
+                                             {"burst", 5},
+                                             {"algorithm", one_of({"token_bucket", "sliding_log"})},
+                                             {"clients", static_cast<std::int64_t>(below(3))}}));
+        }
+        return made;
     }
 
     Value cache(std::size_t index) {
@@ -318,7 +384,8 @@ private:
     std::string balance() {
         return "balance(" +
                one_of({"random", "round_robin", "least_request", "power_of_choices, choices=2",
-                       "join_idle_queue", "weighted, weights=[1, 3]"}) +
+                       "join_idle_queue", "weighted, weights=[1, 3]", "ring_hash, keys=5",
+                       "maglev, weights=[2, 1], table_size=101"}) +
                ")";
     }
 

@@ -131,6 +131,14 @@ TEST_CASE("the AWS SDKs: three attempts, full jitter up to 20 s, a bucket of 500
     REQUIRE(sdk.field("retry", "budget.timeout_cost") == "10");
 }
 
+TEST_CASE("CloudFront: three attempts of thirty seconds, one after the other") {
+    const Policies origin("cloudfront");
+    REQUIRE(origin.types() == Types{"retry", "timeout"});
+    REQUIRE(origin.field("retry", "attempts") == "3");
+    REQUIRE(origin.field("retry", "backoff") == "\"none\"");
+    REQUIRE(origin.field("timeout", "limit") == "\"30s\"");
+}
+
 TEST_CASE("Envoy: fifteen seconds, 1024 requests, round robin, no retries") {
     const Policies route("envoy");
     REQUIRE(route.types() == Types{"timeout", "bulkhead", "balance"});
