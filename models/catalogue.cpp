@@ -10,6 +10,7 @@ Catalogue full_catalogue() {
     void add_clients(Catalogue&);         add_clients(catalogue);
     void add_load_balancer(Catalogue&);   add_load_balancer(catalogue);
     void add_service(Catalogue&);         add_service(catalogue);
+    void add_schedule(Catalogue&);        add_schedule(catalogue);
     void add_third_party(Catalogue&);     add_third_party(catalogue);
     void add_sql_database(Catalogue&);    add_sql_database(catalogue);
     void add_cache(Catalogue&);           add_cache(catalogue);
