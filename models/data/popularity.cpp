@@ -21,6 +21,7 @@ void WeightedPopularity::describe(Fields& fields) {
 }
 
 void add_popularity(Families& families) {
+    if (families.find(PopularityFamily::name) != nullptr) return;
     Family& popularity = families.declare(std::string(PopularityFamily::name),
                                           "How often each of many objects is asked for.");
     popularity.add<ZipfPopularity>("zipf", "Few objects are popular, most are not.");

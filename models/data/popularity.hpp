@@ -33,7 +33,7 @@ struct WeightedPopularity {
     void describe(Fields& fields);
 };
 
-/// Declares the family and its alternatives.
+/// Declares the family and its alternatives, once, whoever asks first.
 void add_popularity(Families& families);
 
 /// Ranks from 1 to n with probability proportional to rank^-s, exactly, without a table:
