@@ -13,12 +13,15 @@ Catalogue full_catalogue() {
     void add_cdn(Catalogue&);             add_cdn(catalogue);
     void add_firewall(Catalogue&);        add_firewall(catalogue);
     void add_service(Catalogue&);         add_service(catalogue);
+    void add_schedule(Catalogue&);        add_schedule(catalogue);
     void add_third_party(Catalogue&);     add_third_party(catalogue);
     void add_sql_database(Catalogue&);    add_sql_database(catalogue);
     void add_cache(Catalogue&);           add_cache(catalogue);
     void add_alert(Catalogue&);           add_alert(catalogue);
     void add_autoscaler(Catalogue&);      add_autoscaler(catalogue);
     void add_rollout(Catalogue&);         add_rollout(catalogue);
+    void add_broker(Catalogue&);          add_broker(catalogue);
+    void add_document_store(Catalogue&);  add_document_store(catalogue);
     void add_balance(Catalogue&);         add_balance(catalogue);
     void add_bulkhead(Catalogue&);        add_bulkhead(catalogue);
     void add_circuit_breaker(Catalogue&); add_circuit_breaker(catalogue);

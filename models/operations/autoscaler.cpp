@@ -54,7 +54,7 @@ struct LimitParameters {
         fields("value", limit.value, "How much may change within the period.",
                {.minimum = 1, .required = true});
         fields("period", limit.period, "The stretch of time that the limit looks back.",
-               {.above = 0, .maximum = 1800, .required = true});
+               {.above = 0, .maximum = 1800e9, .required = true});
     }
 };
 
@@ -67,7 +67,7 @@ struct DirectionParameters {
         fields("stabilisation", stabilisation,
                "Looks back over this time for the most cautious recommendation; 0s to grow and "
                "5 minutes to shrink if not said.",
-               {.minimum = 0, .maximum = 3600, .source = documents});
+               {.minimum = 0, .maximum = 3600e9, .source = documents});
         fields("select", select, "Which limit counts where there are several.",
                {.source = documents});
         fields("limits", limits,

@@ -360,6 +360,11 @@ public:
 
     /// A component as a scenario describes it. What it calls is there already.
     Callee& component(const std::string& name, const std::string& json) {
+        return static_cast<Callee&>(any_component(name, json));
+    }
+
+    /// The same for one that cannot be called.
+    Component& any_component(const std::string& name, const std::string& json) {
         Sources sources;
         Problems problems;
         const Value value = read_json(sources, name, json, problems);
@@ -367,8 +372,7 @@ public:
         Choice<ComponentFamily>& description = descriptions_.emplace_back();
         read(value, description, reading);
         problems.raise(sources);
-        auto& made = static_cast<Callee&>(
-            world.add(catalogue_.make_component(world, name, description.chosen())));
+        Component& made = world.add(catalogue_.make_component(world, name, description.chosen()));
         made.connect();
         made.start();
         return made;
