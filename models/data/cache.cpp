@@ -100,7 +100,7 @@ public:
                    {.minimum = 1, .maximum = std::int64_t{1} << 48});
             fields("popularity", popularity, "How often each of the `keys` is asked for.");
             fields("capacity", capacity, "Objects that one instance holds; all if not given.",
-                   {.minimum = 1, .maximum = 4000000000});
+                   {.minimum = 1, .maximum = Contents::most});
             fields("eviction", eviction, "Which object makes room for another.");
             fields("ttl", ttl, "How long an object is fresh after its load; 0 is for ever.",
                    {.minimum = 0});
@@ -202,7 +202,7 @@ private:
         ShardMeters(Meters& meters, std::string_view owner)
             : connections(meters, owner, "connections", "a connection"),
               cpu(meters, owner),
-              entries(meters.level(owner, "entries", "Objects held, expired ones included.")),
+              contents(meters, owner),
               latency(meters.histogram(owner, "latency", "From a call's arrival to its reply.")),
               hits(meters.counter(owner, "hits", "Gets answered with a fresh object.")),
               misses(meters.counter(owner, "misses", "Gets that found nothing to answer with.")),
@@ -215,13 +215,12 @@ private:
                                      "Loads given up because nobody waited any more.")),
               late(meters.counter(owner, "loads.late",
                                   "Loads kept although their callers had given up.")),
-              evicted(meters.counter(owner, "evicted", "Objects that made room for others.")),
               wasted(meters.counter(owner, "wasted",
                                     "Commands carried out although their caller had gone.")) {}
 
         StationMeters connections;
         CpuMeters cpu;
-        Level& entries;
+        ContentsMeters contents;
         Histogram& latency;
         Counter& hits;
         Counter& misses;
@@ -231,7 +230,6 @@ private:
         Counter& failed;
         Counter& dropped;
         Counter& late;
-        Counter& evicted;
         Counter& wasted;
     };
 
@@ -275,25 +273,19 @@ private:
                            {.servers = parameters_.connections, .line = 0}, {}, {}),
               cpu_(world_.engine, meters_.cpu, parameters_.cores,
                    static_cast<std::int64_t>(parameters_.cores), action<&Shard::computed>(*this)),
-              contents_(static_cast<std::uint64_t>(parameters_.capacity.value_or(4000000000)),
-                        parameters_.eviction,
-                        world_.stream(cache.name() + "/eviction#" + std::to_string(number))),
+              contents_({static_cast<std::uint64_t>(parameters_.capacity.value_or(Contents::most)),
+                         parameters_.eviction,
+                         world_.stream(cache.name() + "/eviction#" + std::to_string(number))},
+                        meters_.contents),
               full_(world_.reason(cache.name(), "too many clients")) {
             if (cache.origin_ == nullptr) return;
             chain_.emplace(world_, cache.loading_, Caller{cache.name(), number, zone},
                            *cache.origin_);
         }
 
-        void keep(std::uint64_t key, Time expires) {
-            const auto before = static_cast<std::int64_t>(contents_.size());
-            if (contents_.keep(key, expires)) meters_.evicted.add();
-            meters_.entries.add(static_cast<std::int64_t>(contents_.size()) - before, world_.now());
-        }
+        void keep(std::uint64_t key, Time expires) { contents_.keep(key, expires, world_.now()); }
 
-        void clear() {
-            meters_.entries.add(-static_cast<std::int64_t>(contents_.size()), world_.now());
-            contents_.clear();
-        }
+        void clear() { contents_.clear(world_.now()); }
 
         void on_reply(Call& child, Reply reply) override {
             auto& load = child.caller_frame<Load>();
@@ -363,7 +355,7 @@ private:
         }
 
         void take_out(Job& job) {
-            if (contents_.remove(job.object.key)) meters_.entries.add(-1, world_.now());
+            contents_.remove(job.object.key, world_.now());
             finish(job, {});
         }
 
@@ -566,7 +558,7 @@ private:
         Stream ttls_;
         Station connections_;
         Cpu cpu_;
-        Contents contents_;
+        CountedContents contents_;
         ReasonId full_;
         std::optional<Chain> chain_;  // to the origin
         KeyIndex loads_by_key_;       // those that others may join

@@ -120,4 +120,23 @@ void Contents::detach(std::uint32_t slot) {
     (entry.newer == none ? newest_ : entries_[entry.newer].older) = entry.older;
 }
 
+ContentsMeters::ContentsMeters(Meters& meters, std::string_view owner)
+    : entries(meters.level(owner, "entries", "Objects held, expired ones included.")),
+      evicted(meters.counter(owner, "evicted", "Objects that made room for others.")) {}
+
+void CountedContents::keep(std::uint64_t key, Time expires, Time now) {
+    const auto before = static_cast<std::int64_t>(contents_.size());
+    if (contents_.keep(key, expires)) meters_.evicted.add();
+    meters_.entries.add(static_cast<std::int64_t>(contents_.size()) - before, now);
+}
+
+void CountedContents::remove(std::uint64_t key, Time now) {
+    if (contents_.remove(key)) meters_.entries.add(-1, now);
+}
+
+void CountedContents::clear(Time now) {
+    meters_.entries.add(-static_cast<std::int64_t>(contents_.size()), now);
+    contents_.clear();
+}
+
 }  // namespace prodsim

@@ -7,10 +7,13 @@
 #include "sim/config/fields.hpp"
 #include "sim/core/random.hpp"
 #include "sim/core/time.hpp"
+#include "sim/stats/meters.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace prodsim {
@@ -68,6 +71,9 @@ public:
         std::uint32_t newer;
     };
 
+    /// More than anybody has, and few enough for the numbers of places.
+    static constexpr std::int64_t most = 4000000000;
+
     Contents(std::uint64_t capacity, Eviction eviction, Stream chance)
         : capacity_(capacity), eviction_(eviction), chance_(chance) {}
 
@@ -112,6 +118,32 @@ private:
     std::uint32_t newest_ = none;
     std::uint32_t free_ = none;
     std::uint64_t size_ = 0;
+};
+
+/// What is counted of contents, shared by the instances of one component.
+struct ContentsMeters {
+    ContentsMeters(Meters& meters, std::string_view owner);
+
+    Level& entries;
+    Counter& evicted;
+};
+
+/// Contents whose comings and goings are counted.
+class CountedContents {
+public:
+    CountedContents(Contents contents, ContentsMeters& meters)
+        : contents_(std::move(contents)), meters_(meters) {}
+
+    const Contents::Entry* find(std::uint64_t key) const { return contents_.find(key); }
+    void touch(const Contents::Entry& entry) { contents_.touch(entry); }
+
+    void keep(std::uint64_t key, Time expires, Time now);
+    void remove(std::uint64_t key, Time now);
+    void clear(Time now);
+
+private:
+    Contents contents_;
+    ContentsMeters& meters_;
 };
 
 }  // namespace prodsim

@@ -92,7 +92,7 @@ private:
                {.minimum = 1, .maximum = std::int64_t{1} << 48});
         fields("popularity", popularity, "How often each of the `keys` is asked for.");
         fields("capacity", capacity, "Objects that one point of presence holds; all if not given.",
-               {.minimum = 1, .maximum = 4000000000});
+               {.minimum = 1, .maximum = Contents::most});
         fields("eviction", eviction, "Which object makes room for another.");
         fields("ttl", ttl,
                "How long an object is fresh after its load: a day if not given, and for ever under "
@@ -133,7 +133,7 @@ private:
 struct CdnMeters {
     CdnMeters(Meters& meters, std::string_view owner)
         : inside(meters.level(owner, "inside", "Calls under way through the edge.")),
-          entries(meters.level(owner, "entries", "Objects held, expired ones included.")),
+          contents(meters, owner),
           latency(meters.histogram(owner, "latency", "From a call's arrival to its reply.")),
           hits(meters.counter(owner, "hits", "Calls answered with a fresh object.")),
           misses(meters.counter(owner, "misses", "Calls that found nothing to answer with.")),
@@ -145,11 +145,10 @@ struct CdnMeters {
           errors(meters.counter(owner, "errors.cached",
                                 "Calls answered with a failure that is remembered.")),
           late(meters.counter(owner, "loads.late",
-                              "Loads kept although their callers had given up.")),
-          evicted(meters.counter(owner, "evicted", "Objects that made room for others.")) {}
+                              "Loads kept although their callers had given up.")) {}
 
     Level& inside;
-    Level& entries;
+    ContentsMeters contents;
     Histogram& latency;
     Counter& hits;
     Counter& misses;
@@ -160,7 +159,6 @@ struct CdnMeters {
     Counter& failed;
     Counter& errors;
     Counter& late;
-    Counter& evicted;
 };
 
 class Cdn final : public Callee {
@@ -256,23 +254,21 @@ private:
               parameters_(cdn.parameters_),
               meters_(cdn.meters_),
               latencies_(world_.stream(cdn.name() + "/latency")),
-              contents_(static_cast<std::uint64_t>(parameters_.capacity.value_or(most)),
-                        parameters_.eviction, evictions(cdn, "/eviction#", number)),
-              failures_(most, Eviction::fifo, evictions(cdn, "/failures#", number)),
+              contents_({static_cast<std::uint64_t>(parameters_.capacity.value_or(Contents::most)),
+                         parameters_.eviction, evictions(cdn, "/eviction#", number)},
+                        meters_.contents),
+              failures_(Contents::most, Eviction::fifo, evictions(cdn, "/failures#", number)),
               chain_(world_, cdn.loading_, Caller{cdn.name(), number, zone},
                      callee_named(world_, parameters_.origin)),
               remembered_(world_.reason(cdn.name(), "failure remembered")) {}
 
         void keep(std::uint64_t key) {
-            const auto before = static_cast<std::int64_t>(contents_.size());
             const Time expires = parameters_.hit_ratio ? never : world_.now() + parameters_.life();
-            if (contents_.keep(key, expires)) meters_.evicted.add();
-            meters_.entries.add(static_cast<std::int64_t>(contents_.size()) - before, world_.now());
+            contents_.keep(key, expires, world_.now());
         }
 
         void clear() {
-            meters_.entries.add(-static_cast<std::int64_t>(contents_.size()), world_.now());
-            contents_.clear();
+            contents_.clear(world_.now());
             failures_.clear();
         }
 
@@ -288,8 +284,6 @@ private:
         }
 
     private:
-        static constexpr std::int64_t most = 4000000000;
-
         static Stream evictions(Cdn& cdn, const std::string& use, std::uint16_t number) {
             return cdn.world_.stream(cdn.name() + use + std::to_string(number));
         }
@@ -523,7 +517,7 @@ private:
         const Parameters& parameters_;
         CdnMeters& meters_;
         Stream latencies_;
-        Contents contents_;
+        CountedContents contents_;
         Contents failures_;  // and until when they are remembered
         Chain chain_;        // to the origin
         ReasonId remembered_;

@@ -173,7 +173,6 @@ public:
 private:
     struct Starting {
         Timer ready;
-        ZoneId zone;
     };
 
     static double cores_of(const Component& component) {
@@ -243,20 +242,16 @@ private:
     }
 
     void order() {
-        const std::vector<ZoneId> zones = zones_of(world_, {});
-        const std::uint64_t number = ordered_++;
-        Draws draws = starts_.draws(number);
+        Draws draws = starts_.draws(ordered_++);
         Starting& pod = *starting_.emplace_back(std::make_unique<Starting>());
-        pod.zone = zones[number % zones.size()];
         pod.ready =
             world_.engine.after(sample_duration(parameters_.ready_after.distribution(), draws),
                                 action<&Autoscaler::serve>(*this, pod));
     }
 
     void serve(Starting& pod) {
-        const ZoneId zone = pod.zone;
         std::erase_if(starting_, [&](const auto& one) { return one.get() == &pod; });
-        target_->add_instance(zone);
+        target_->add_instance();
         count();
     }
 

@@ -2,12 +2,12 @@
 // deployment does with its strategy RollingUpdate; the new release may be slower or fail. It can be
 // undone: at a time, or when an alert has been heard; undoing is a rolling update back.
 //
-//     new ones start, up to `max_surge` too many ─▶ ready ─▶ old ones go, `max_unavailable` may
-//     miss
+//     new ones start, `max_surge` too many ─▶ ready ─▶ old ones go, `max_unavailable` may miss
 //
 // Simplifications: there is always room for a new instance, and it always becomes ready: a release
 // is only as bad as `errors` and `slow` say; instances that are stopped let go of their calls in
-// their own time; an autoscaler of the same target does not know of the rollout.
+// their own time; what an autoscaler of the same target starts meanwhile stays of the
+// old release.
 
 #include "models/operations/replicas.hpp"
 #include "sim/world/callees.hpp"
@@ -154,6 +154,9 @@ private:
     // serve, until neither changes anything (Kubernetes 1.31,
     // pkg/controller/deployment/rolling.go).
     void reconcile() {
+        std::erase_if(fleet_, [](const Pod& pod) {  // others stop instances, too
+            return pod.instance != nullptr && pod.instance->is_closed();
+        });
         for (bool changed = true; changed;) {
             changed = false;
             while (pods(true) < wanted_ &&
@@ -180,8 +183,7 @@ private:
             return pod.instance == nullptr && pod.of_new_release == (of_new_release == 1);
         });
         if (starting == fleet_.end() || stopped_) return;
-        const std::vector<ZoneId> zones = zones_of(world_, {});
-        starting->instance = &target_->add_instance(zones[served_++ % zones.size()]);
+        starting->instance = &target_->add_instance();
         if (starting->of_new_release) {
             Condition defects;
             defects.error_rate = parameters_.errors.value;
@@ -214,7 +216,7 @@ private:
         const auto starting = static_cast<std::int64_t>(fleet_.size()) - serving();
         new_.add(of_new - new_.value(), now);
         old_.add(all - of_new - old_.value(), now);
-        pods_.add(all + (fleet_.empty() ? 0 : starting) - pods_.value(), now);
+        pods_.add(all + starting - pods_.value(), now);
     }
 
     const Parameters& parameters_;
@@ -231,7 +233,6 @@ private:
     bool undone_ = false;
     bool stopped_ = false;
     std::uint64_t ordered_ = 0;
-    std::uint64_t served_ = 0;
 };
 
 }  // namespace

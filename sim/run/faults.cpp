@@ -52,6 +52,7 @@ Faults::Faults(World& world, const Scenario& scenario, const RunPlan& plan)
                       world.stream("fault/" + std::to_string(number)));
         if (fault.touches_network()) watch(fault);
     }
+    world_.newcomers = this;
 }
 
 void Faults::watch(Active& fault) {
@@ -129,7 +130,6 @@ void Faults::begin(Active& fault) {
 
 void Faults::choose_instances(Active& fault) {
     const FaultTarget& target = fault.parameters->target;
-    const auto& zones = world_.network.zones();
     fault.instances.clear();
     for (const auto& component : world_.components()) {
         if (!target.component.empty() && component->name() != target.component) continue;
@@ -137,10 +137,7 @@ void Faults::choose_instances(Active& fault) {
         if (callee == nullptr) continue;
         std::vector<Instance*> matching;
         for (Instance* instance : callee->members()) {
-            const Zone& zone = zones[instance->zone()];
-            if (target.zone.empty() || zone.name == target.zone || zone.region == target.zone) {
-                matching.push_back(instance);
-            }
+            if (is_in_zone(fault, *instance)) matching.push_back(instance);
         }
         auto wanted = static_cast<std::size_t>(
             std::ceil(target.share.value * static_cast<double>(matching.size()) - 1e-9));
@@ -148,6 +145,26 @@ void Faults::choose_instances(Active& fault) {
         matching.resize(std::min(wanted, matching.size()));
         fault.instances.insert(fault.instances.end(), matching.begin(), matching.end());
     }
+}
+
+bool Faults::is_in_zone(const Active& fault, const Instance& instance) const {
+    const std::string& wanted = fault.parameters->target.zone;
+    const Zone& zone = world_.network.zones()[instance.zone()];
+    return wanted.empty() || zone.name == wanted || zone.region == wanted;
+}
+
+void Faults::joined(const Callee& component, Instance& instance) {
+    bool hit = false;
+    for (Active& fault : faults_) {
+        const FaultTarget& target = fault.parameters->target;
+        const bool of_all = target.share.value >= 1 && !target.instances;
+        const bool meant = target.component.empty() || target.component == component.name();
+        if (!fault.present || !fault.touches_instances() || !of_all || !meant) continue;
+        if (!is_in_zone(fault, instance)) continue;
+        fault.instances.push_back(&instance);
+        hit = true;
+    }
+    if (hit) update(instance);
 }
 
 void Faults::apply(const Active& fault) {

@@ -12,13 +12,15 @@ namespace prodsim {
 
 /// Applies the faults of a scenario to a world at their times. A fault changes parameters and
 /// never resets state: when it goes, queues, pools, caches and leases stay as they are. Overlapping
-/// faults compose. Who is hit is decided when the fault begins, among the instances of that moment.
-class Faults {
+/// faults compose. Who is hit is decided when the fault begins, among the instances of that moment;
+/// a fault of all of a component or of a zone also hits whoever joins them while it lasts.
+class Faults final : private Newcomers {
 public:
     /// Before the world starts: tells the network which paths may change.
     Faults(World& world, const Scenario& scenario, const RunPlan& plan);
     Faults(const Faults&) = delete;
     Faults& operator=(const Faults&) = delete;
+    ~Faults() override { world_.newcomers = nullptr; }
 
     /// After the world has started.
     void schedule();
@@ -46,6 +48,8 @@ private:
     void step(std::uint64_t number);
     void begin(Active& fault);
     void choose_instances(Active& fault);
+    bool is_in_zone(const Active& fault, const Instance& instance) const;
+    void joined(const Callee& component, Instance& instance) override;
     void apply(const Active& fault);
     void update(Instance& instance);
     void update(PathCondition& path);

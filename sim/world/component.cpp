@@ -1,6 +1,7 @@
 #include "sim/world/component.hpp"
 
 #include "sim/world/demand.hpp"
+#include "sim/world/world.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -14,6 +15,7 @@ Instance& Callee::add_instance(ZoneId zone) {
     instances_.push_back(make_instance(zone, number));
     members_.push_back(instances_.back().get());
     ++version_;
+    if (world_.newcomers != nullptr) world_.newcomers->joined(*this, *instances_.back());
     return *instances_.back();
 }
 
@@ -30,9 +32,8 @@ Instance* Callee::find_instance(std::uint16_t number) const {
 }
 
 void Callee::add_instances(std::int64_t count, const std::vector<ZoneId>& zones) {
-    for (std::int64_t i = 0; i < count; ++i) {
-        add_instance(zones[static_cast<std::size_t>(i) % zones.size()]);
-    }
+    zones_ = zones;
+    for (std::int64_t i = 0; i < count; ++i) add_instance();
 }
 
 }  // namespace prodsim

@@ -74,6 +74,9 @@ public:
     /// A new instance, in service at once, under load or not.
     Instance& add_instance(ZoneId zone);
 
+    /// The same in whichever of the component's own zones is next. REQUIRES: it was started.
+    Instance& add_instance() { return add_instance(zones_[instances_.size() % zones_.size()]); }
+
     /// Takes an instance out of the membership and lets it finish what it has.
     void remove_instance(Instance& instance);
 
@@ -88,12 +91,13 @@ public:
 protected:
     virtual std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) = 0;
 
-    /// Spreads `count` new instances evenly over the zones, in turn.
+    /// Spreads `count` new instances evenly over the zones, in turn; later ones come there, too.
     void add_instances(std::int64_t count, const std::vector<ZoneId>& zones);
 
 private:
     std::vector<std::unique_ptr<Instance>> instances_;
     std::vector<Instance*> members_;
+    std::vector<ZoneId> zones_;
     std::uint64_t version_ = 0;
 };
 

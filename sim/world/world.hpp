@@ -18,13 +18,22 @@
 
 namespace prodsim {
 
+class Callee;
 class Catalogue;
 class Component;
+class Instance;
 
 /// Which component and mechanism made a call fail.
 struct Reason {
     std::string component;
     std::string mechanism;
+};
+
+/// Hears of every instance that joins a component: what holds for all of it holds for this one.
+class Newcomers {
+public:
+    virtual ~Newcomers() = default;
+    virtual void joined(const Callee& component, Instance& instance) = 0;
 };
 
 /// Everything that one replication consists of: the clock, the calls under way, the meters, the
@@ -44,6 +53,7 @@ public:
     Pools pools;
     Meters meters;
     Network network;
+    Newcomers* newcomers = nullptr;  // whoever listens, if anybody does
 
     Time now() const { return engine.now(); }
 

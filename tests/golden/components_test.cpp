@@ -2,12 +2,12 @@
 // the scenario derives its numbers, and the text of its whole report is kept beside it. When a
 // report is meant to change, PRODSIM_GOLDEN=write makes this test write the texts anew; the reason
 // belongs in the commit message, and in the changelog where a number has changed.
-#include "models/catalogue.hpp"
 #include "sim/run/judgement.hpp"
 #include "sim/run/report.hpp"
 #include "sim/run/report_formats.hpp"
 #include "sim/run/scenario.hpp"
 #include "tests/catch.hpp"
+#include "tests/everything.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -20,15 +20,6 @@
 namespace prodsim {
 namespace {
 
-const Catalogue& catalogue() {
-    static const Catalogue all = [] {
-        Catalogue made = full_catalogue();
-        add_scenario_families(made.families);
-        return made;
-    }();
-    return all;
-}
-
 /// The scenarios of this folder, without ".json".
 std::vector<std::string> names() {
     std::vector<std::string> found;
@@ -40,7 +31,7 @@ std::vector<std::string> names() {
 }
 
 Report report_of(const std::string& path) {
-    const auto scenario = Scenario::load({path, {}}, catalogue());
+    const auto scenario = Scenario::load({path, {}}, testing::everything());
     RunWatch watch;
     const Trial trial = run_trial(*scenario, 1, watch);
     return make_report(*scenario, trial, judge(*scenario, trial, 1, watch), "prodsim run " + path);

@@ -1,13 +1,9 @@
 // When alerts fire, against The Site Reliability Workbook, chapter 5: a window of length W whose
 // burn rate is B finds an outage that fails everything after W x B x (1 - objective).
 
-#include "models/catalogue.hpp"
-#include "sim/run/judgement.hpp"
-#include "sim/run/scenario.hpp"
-#include "sim/run/simulation.hpp"
 #include "tests/catch.hpp"
+#include "tests/models/probes.hpp"
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,42 +11,21 @@ using namespace prodsim;
 
 namespace {
 
-const Catalogue& everything() {
-    static const Catalogue all = [] {
-        Catalogue catalogue = full_catalogue();
-        add_scenario_families(catalogue.families);
-        return catalogue;
-    }();
-    return all;
-}
-
-/// Errors from 10 min on; `alerts` are more components, and every probe is "NAME.LEVEL@SECONDS".
+/// Errors from 10 min on; `alerts` are more components.
 std::vector<double> probed(const std::string& errors, const std::string& alerts,
-                           const std::vector<std::pair<std::string, std::string>>& probes) {
-    std::string expect;
-    for (const auto& [metric, at] : probes) {
-        expect += (expect.empty() ? "" : ", ") + std::string(R"({ "metric": ")") + metric +
-                  R"(", "at": ")" + at + R"(", "at_least": "0", "because": "it is read" })";
-    }
-    const auto scenario = Scenario::parse(R"json({ "version": 1,
+                           const std::vector<testing::Probe>& probes) {
+    return testing::probed(R"json({ "version": 1,
         "run": { "duration": "25min", "warm_up": "5min", "seed": 1, "replications": 1 },
         "components": {
             "users": { "type": "clients", "arrivals": "paced(50/s)",
                        "journeys": { "visit": { "call": "shop.serve" } } },
             "shop": { "type": "service",
                       "operations": { "serve": { "steps": [ { "wait": "1ms" } ] } } })json" +
-                                              alerts + R"json( },
+                               alerts + R"json( },
         "faults": [ { "name": "errors", "target": { "component": "shop" }, "errors": ")json" +
-                                              errors + R"json(", "at": "10min", "for": "5min" } ],
-        "expect": [ )json" + expect + " ] }",
-                                          "alerts", everything());
-    RunWatch watch;
-    const Trial trial = run_trial(*scenario, 1, watch);
-    std::vector<double> values;
-    for (const auto& expectation : judge(*scenario, trial, 1, watch).expectations) {
-        values.push_back(expectation.values.at(0));
-    }
-    return values;
+                               errors + R"json(", "at": "10min", "for": "5min" } ] })json",
+                           probes)
+        .levels;
 }
 
 std::string alert(const std::string& name, const std::string& more) {

@@ -1,14 +1,11 @@
 // The rules against the tables of Kubernetes' own tests (replica_calculator_test.go and
 // horizontal_test.go), and the component in a scenario.
 
-#include "models/catalogue.hpp"
 #include "models/operations/replicas.hpp"
-#include "sim/run/scenario.hpp"
-#include "sim/run/simulation.hpp"
 #include "tests/catch.hpp"
+#include "tests/models/probes.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -48,18 +45,7 @@ ScalingHistory usual() {
             {5min, {}, {{Unit::percent, 100, 15s}}}};
 }
 
-Replication run(const std::string& text) {
-    Catalogue catalogue = full_catalogue();
-    add_scenario_families(catalogue.families);
-    const auto scenario = Scenario::parse(text, "autoscaler", catalogue);
-    RunWatch watch;
-    Replication result = simulate(*scenario, plans_of(*scenario, FaultSelection::all())[0], watch);
-    for (const Audit& audit : result.audits) {
-        INFO(audit.law << ", " << audit.subject << ": " << audit.detail);
-        REQUIRE(audit.holds);
-    }
-    return result;
-}
+Replication run(const std::string& text) { return testing::probed(text, {}).run; }
 
 /// 400 requests a second of 10 ms need 4 cores, which is a use of 50 % of 8 instances of one core.
 std::string scenario_with(const std::string& arrivals, const std::string& scaler) {

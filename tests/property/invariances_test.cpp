@@ -1,11 +1,11 @@
 // What must not change when something else does: another component, another policy, another order
 // in the file, another number of threads; and instances that come and go under load.
 
-#include "models/catalogue.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 #include "sim/world/component.hpp"
 #include "tests/catch.hpp"
+#include "tests/everything.hpp"
 
 #include <algorithm>
 #include <string>
@@ -16,21 +16,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const Catalogue& everything() {
-    static const Catalogue catalogue = [] {
-        Catalogue all = full_catalogue();
-        add_scenario_families(all.families);
-        return all;
-    }();
-    return catalogue;
-}
-
 std::unique_ptr<const Scenario> understood(const std::string& components) {
     return Scenario::parse(R"json({ "version": 1,
         "run": { "duration": "60s", "warm_up": "5s", "seed": 7, "replications": 4 },
         "components": {)json" + components +
                                "} }",
-                           "invariance", everything());
+                           "invariance", testing::everything());
 }
 
 std::vector<Replication> runs_of(const std::string& components, unsigned threads) {

@@ -5,12 +5,12 @@
 // Each scenario runs in a process of its own, so that a crash or an endless run is one more way to
 // fail, and can be shrunk like the others.
 
-#include "models/catalogue.hpp"
 #include "sim/config/json_writer.hpp"
 #include "sim/core/random.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 #include "tests/catch.hpp"
+#include "tests/everything.hpp"
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -26,15 +26,6 @@
 using namespace prodsim;
 
 namespace {
-
-const Catalogue& everything() {
-    static const Catalogue catalogue = [] {
-        Catalogue all = full_catalogue();
-        add_scenario_families(all.families);
-        return all;
-    }();
-    return catalogue;
-}
 
 // ---- what chance writes -------------------------------------------------------------------------
 
@@ -515,7 +506,7 @@ RunPlan whole_plan(const Scenario& scenario) {
 std::string complaint_about(const std::string& text) {
     std::unique_ptr<const Scenario> scenario;
     try {
-        scenario = Scenario::parse(text, "random", everything());
+        scenario = Scenario::parse(text, "random", testing::everything());
     } catch (const InvalidInput& refusal) {
         return std::string("not understood: ") + refusal.what();
     }

@@ -3,11 +3,11 @@
 
 #include "sim/run/metric.hpp"
 
-#include "models/catalogue.hpp"
 #include "sim/run/judgement.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 #include "tests/catch.hpp"
+#include "tests/everything.hpp"
 
 #include <memory>
 #include <string>
@@ -18,9 +18,6 @@ using namespace std::chrono_literals;
 namespace {
 
 std::unique_ptr<const Scenario> clockwork(const std::string& expect) {
-    Catalogue catalogue = full_catalogue();
-    add_scenario_families(catalogue.families);
-    static const Catalogue kept = [&] { return catalogue; }();
     return Scenario::parse(R"json({ "version": 1,
         "run": { "duration": "30s", "warm_up": "5s", "seed": 1, "replications": 2 },
         "components": {
@@ -31,7 +28,7 @@ std::unique_ptr<const Scenario> clockwork(const std::string& expect) {
         },
         "expect": [ )json" + expect +
                                " ] }",
-                           "clockwork", kept);
+                           "clockwork", testing::everything());
 }
 
 /// What an expectation with these words measures in the first replication.

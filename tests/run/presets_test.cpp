@@ -1,10 +1,10 @@
 // The presets say what the documentation of their products says. The numbers here are from the
 // documents that each preset names, not from the presets.
 
-#include "models/catalogue.hpp"
 #include "sim/config/json_writer.hpp"
 #include "sim/run/scenario.hpp"
 #include "tests/catch.hpp"
+#include "tests/everything.hpp"
 
 #include <memory>
 #include <string>
@@ -12,15 +12,6 @@
 
 namespace prodsim {
 namespace {
-
-const Catalogue& catalogue() {
-    static const Catalogue all = [] {
-        Catalogue made = full_catalogue();
-        add_scenario_families(made.families);
-        return made;
-    }();
-    return all;
-}
 
 /// The policies around a call, as they take effect.
 class Policies {
@@ -32,7 +23,7 @@ public:
                       "calls": { "bank": { "policy": [ "preset()j" +
                                         preset + R"j()" ] } } },
             "bank": { "type": "third_party", "operations": { "pay": {} } } } })j",
-                                    "test", catalogue())) {}
+                                    "test", testing::everything())) {}
 
     std::vector<std::string> types() const {
         std::vector<std::string> types;

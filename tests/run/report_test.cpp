@@ -1,12 +1,12 @@
 #include "sim/run/report.hpp"
 
-#include "models/catalogue.hpp"
 #include "sim/config/place.hpp"
 #include "sim/run/judgement.hpp"
 #include "sim/run/report_formats.hpp"
 #include "sim/run/report_numbers.hpp"
 #include "sim/run/scenario.hpp"
 #include "tests/catch.hpp"
+#include "tests/everything.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -22,15 +22,6 @@
 
 namespace prodsim {
 namespace {
-
-const Catalogue& catalogue() {
-    static const Catalogue all = [] {
-        Catalogue made = full_catalogue();
-        add_scenario_families(made.families);
-        return made;
-    }();
-    return all;
-}
 
 /// One request every 10 ms, 5 ms of work on one core. Nothing varies, so every number is known:
 /// half of the core is busy, nobody waits, every latency is 5 ms. In the window from 1 s to 11 s,
@@ -50,7 +41,7 @@ constexpr const char* clockwork = R"json({
 })json";
 
 Report report_of(const std::string& scenario_text) {
-    const auto scenario = Scenario::parse(scenario_text, "clockwork.json", catalogue());
+    const auto scenario = Scenario::parse(scenario_text, "clockwork.json", testing::everything());
     RunWatch watch;
     const Trial trial = run_trial(*scenario, 1, watch);
     return make_report(*scenario, trial, judge(*scenario, trial, 1, watch),
@@ -144,7 +135,7 @@ TEST_CASE("equal runs give equal bytes in every format") {
 }
 
 TEST_CASE("an interrupted run says so first, whatever it measured") {
-    const auto scenario = Scenario::parse(clockwork, "clockwork.json", catalogue());
+    const auto scenario = Scenario::parse(clockwork, "clockwork.json", testing::everything());
     RunWatch watch;
     watch.stop = true;
     const Trial trial = run_trial(*scenario, 1, watch);

@@ -1,8 +1,8 @@
 #include "sim/run/topology.hpp"
 
-#include "models/catalogue.hpp"
 #include "sim/run/scenario.hpp"
 #include "tests/catch.hpp"
+#include "tests/everything.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -15,20 +15,11 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-const Catalogue& catalogue() {
-    static const Catalogue all = [] {
-        Catalogue made = full_catalogue();
-        add_scenario_families(made.families);
-        return made;
-    }();
-    return all;
-}
-
 /// A scenario of these components; `more` are further members, each with a comma before it.
 std::unique_ptr<const Scenario> scenario_of(const std::string& components,
                                             const std::string& more = "") {
     return Scenario::parse(R"j({"version": 1, "components": {)j" + components + "}" + more + "}",
-                           "test", catalogue());
+                           "test", testing::everything());
 }
 
 Topology topology_of(const std::string& components) { return analyse(*scenario_of(components)); }
@@ -297,7 +288,7 @@ TEST_CASE("an instant circle is shown at its call, with its cure") {
     const std::string text = R"j({"version": 1, "components": {
       "a": {"type": "service", "operations": {"x": {"steps": [{"publish": "a.x"}]}}}}})j";
     try {
-        Scenario::parse(text, "circle.json", catalogue());
+        Scenario::parse(text, "circle.json", testing::everything());
         FAIL("the run would never get past its first instant");
     } catch (const InvalidInput& wrong) {
         const Problem& problem = wrong.problems().kept().front();

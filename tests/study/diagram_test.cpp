@@ -2,8 +2,8 @@
 
 #include "sim/study/diagram.hpp"
 
-#include "models/catalogue.hpp"
 #include "tests/catch.hpp"
+#include "tests/everything.hpp"
 
 #include <memory>
 #include <regex>
@@ -15,18 +15,9 @@
 namespace prodsim {
 namespace {
 
-const Catalogue& catalogue() {
-    static const Catalogue all = [] {
-        Catalogue made = full_catalogue();
-        add_scenario_families(made.families);
-        return made;
-    }();
-    return all;
-}
-
 Diagram diagram(const std::string& components, Detail detail = Detail::components) {
     const auto scenario = Scenario::parse(R"j({"version": 1, "components": {)j" + components + "}}",
-                                          "test", catalogue());
+                                          "test", testing::everything());
     return diagram_of(*scenario, detail);
 }
 

@@ -8,12 +8,12 @@
 //     Experiment queue(line, {{"arrivals", "poisson(0.8/s)"}, {"work", "exp(1s)"}});
 //     REQUIRE(queue.measures("visit.latency_mean", 3_percent) == 5.0);
 
-#include "models/catalogue.hpp"
 #include "sim/run/metric.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 #include "sim/stats/estimate.hpp"
 #include "tests/catch.hpp"
+#include "tests/everything.hpp"
 
 #include <cassert>
 #include <cmath>
@@ -26,16 +26,6 @@
 #include <vector>
 
 namespace prodsim::testing {
-
-/// Everything that a scenario may name.
-inline const Catalogue& everything() {
-    static const Catalogue catalogue = [] {
-        Catalogue all = full_catalogue();
-        add_scenario_families(all.families);
-        return all;
-    }();
-    return catalogue;
-}
 
 /// A relative error that a case allows.
 struct Tolerance {
