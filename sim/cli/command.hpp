@@ -35,6 +35,7 @@ private:
 
 std::unique_ptr<Command> run_command(CLI::App& program);
 std::unique_ptr<Command> validate_command(CLI::App& program);
+std::unique_ptr<Command> validate_model_command(CLI::App& program);
 std::unique_ptr<Command> explain_command(CLI::App& program);
 std::unique_ptr<Command> schema_command(CLI::App& program);
 std::unique_ptr<Command> components_command(CLI::App& program);

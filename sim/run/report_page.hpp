@@ -4,6 +4,7 @@
 // will be a terminal or Markdown. Verdicts come first, assumptions last.
 
 #include "sim/run/report.hpp"
+#include "sim/run/report_formats.hpp"
 
 #include <string>
 #include <variant>
@@ -53,5 +54,11 @@ struct Page {
 };
 
 Page page_of(const Report& report);
+
+/// For a terminal of 100 columns.
+std::string text_of(const Page& page, Colour colour);
+
+/// As GitHub's Markdown.
+std::string markdown_of(const Page& page);
 
 }  // namespace prodsim

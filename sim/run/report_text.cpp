@@ -216,8 +216,10 @@ private:
 
 }  // namespace
 
+std::string text_of(const Page& page, Colour colour) { return TextPrinter(colour).print(page); }
+
 std::string text_report(const Report& report, Colour colour) {
-    return TextPrinter(colour).print(page_of(report));
+    return text_of(page_of(report), colour);
 }
 
 }  // namespace prodsim

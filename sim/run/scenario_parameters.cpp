@@ -129,6 +129,21 @@ void Expectation::describe(Fields& fields) {
                 "needs \"at_least\" or \"at_most\"");
 }
 
+void KnownValue::describe(Fields& fields) {
+    fields("value", value, "What is known, in the unit of the metric: \"5s\", \"80%\", \"4\".",
+           {.required = true, .position = 1});
+    fields("tolerance", tolerance, "How far a run may be off, as a share of the value.");
+    fields("within", within, "How far it may be off, in the unit of the metric.");
+    fields.rule(!tolerance || within.empty(), "within", "is another way to say \"tolerance\"");
+}
+
+void KnownCase::describe(Fields& fields) {
+    fields("case", id, "What the case is called in the bank.", {.required = true});
+    fields("source", source, "Who has proved or published it, and where.", {.required = true});
+    fields("tolerance", tolerance, "How far a run may be off, as a share of each value.");
+    fields("values", values, "What is known, by metric.", {.required = true});
+}
+
 void ScenarioParameters::describe(Fields& fields) {
     fields("version", version, "Of the scenario language.", {.minimum = 1, .maximum = 1});
     fields("about", about, "What the scenario shows, in a sentence.");
@@ -139,6 +154,7 @@ void ScenarioParameters::describe(Fields& fields) {
     fields("faults", faults, "What goes wrong, and when.");
     fields("requirements", requirements, "What the business demands, by metric.");
     fields("expect", expect, "What the author claims that the scenario shows.");
+    fields("validate", validate, "What is known about it, for `prodsim validate-model`.");
 }
 
 void add_scenario_families(Families& families) {
