@@ -144,7 +144,7 @@ std::optional<double> quantile_named(std::string_view name) {
 }
 
 std::optional<Metric> Metric::parse(std::string_view name) {
-    if (const std::size_t at = name.find(division); at != std::string_view::npos) {
+    if (const std::size_t at = name.rfind(division); at != std::string_view::npos) {
         std::optional<Metric> metric = parse(name.substr(0, at));
         const std::optional<Metric> divisor = parse(name.substr(at + division.size()));
         if (!metric || !divisor) return std::nullopt;
@@ -179,7 +179,9 @@ Dimension Metric::dimension() const {
 }
 
 bool Metric::exists(const Replication& run) const {
-    if (!per_.empty() && !per_.front().exists(run)) return false;
+    for (const Metric& divisor : per_) {
+        if (!divisor.exists(run)) return false;
+    }
     if (journey_of(run, subject_) != nullptr) return is_journey_quantity(quantity_);
     return exists_in_component(run);
 }
@@ -197,11 +199,13 @@ bool Metric::exists_in_component(const Replication& run) const {
 }
 
 std::optional<double> Metric::of(const Replication& run) const {
-    const std::optional<double> value = of_one(run);
-    if (per_.empty() || !value) return value;
-    const std::optional<double> divisor = per_.front().of(run);
-    if (!divisor || *divisor == 0) return std::nullopt;
-    return *value / *divisor;
+    std::optional<double> value = of_one(run);
+    for (const Metric& metric : per_) {
+        const std::optional<double> divisor = metric.of(run);
+        if (!value || !divisor || *divisor == 0) return std::nullopt;
+        *value /= *divisor;
+    }
+    return value;
 }
 
 std::optional<double> Metric::of_one(const Replication& run) const {

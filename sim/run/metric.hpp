@@ -25,7 +25,8 @@ struct Span {
 /// of its meters: counters per second, levels as their mean, or with "_max", or at the end with
 /// "_last" or "_last_above(0)", histograms with "_mean", "_p99", "_max" or "_above(0s)".
 ///
-/// "A per B" is the one divided by the other: "shop -> bank.retry.attempts per order.offered".
+/// "A per B" is the one divided by the other: "shop -> bank.retry.attempts per order.offered"; and
+/// "A per B per C" is divided by both.
 class Metric {
 public:
     /// Nothing when the name does not have the form.
