@@ -146,18 +146,20 @@ private:
         }
     }
 
+    // The settings are for the scenarios that are wanted, and may not suit the others.
     std::vector<std::unique_ptr<const Scenario>> load() const {
         std::vector<std::unique_ptr<const Scenario>> scenarios;
         for (const fs::path& path : files_) {
-            auto scenario = Scenario::load({path.string(), settings_}, catalogue_);
+            auto scenario = Scenario::load({path.string(), {}}, catalogue_);
             const auto& known = scenario->parameters().validate;
             if (!known) {
                 throw UsageError(path.string() + " does not say what is known of it",
                                  "give it a section \"validate\"");
             }
-            if (is_wanted(path.stem().string()) || is_wanted(known->id)) {
-                scenarios.push_back(std::move(scenario));
-            }
+            if (!is_wanted(path.stem().string()) && !is_wanted(known->id)) continue;
+            if (!settings_.empty())
+                scenario = Scenario::load({path.string(), settings_}, catalogue_);
+            scenarios.push_back(std::move(scenario));
         }
         if (scenarios.empty()) {
             throw UsageError("no scenario is called \"" + only_ + "\"",

@@ -130,7 +130,7 @@ std::optional<double> worst_quantile(const Series& series, Span span, double p) 
 }  // namespace
 
 std::optional<double> quantile_named(std::string_view name) {
-    if (name.size() < 2 || name.front() != 'p') return std::nullopt;
+    if (name.size() < 2 || name.front() != 'p' || name.back() == '_') return std::nullopt;
     std::string digits(name.substr(1));
     const std::size_t point = digits.find('_');
     if (point != std::string::npos) digits[point] = '.';

@@ -25,7 +25,7 @@ void RunParameters::describe(Fields& fields) {
     fields("seed", seed, "Names the experiment: the same seed gives the same numbers.",
            {.minimum = 0});
     fields("replications", replications, "Independent runs, over which intervals are taken.",
-           {.minimum = 1, .maximum = 100000});
+           {.minimum = 1, .maximum = 1000000});
     fields.rule(warm_up < duration, "warm_up", "must be shorter than the duration");
 }
 

@@ -75,15 +75,16 @@ void add_rows(const ValidatedScenario& scenario, Table& table) {
     }
 }
 
-/// The scenarios of one case stand together.
+/// The scenarios of one case stand together, and the first says what it is about.
 std::vector<Section> sections_of(const Validation& validation) {
     std::vector<Section> sections;
     Table* table = nullptr;
     const std::string* id = nullptr;
     for (const ValidatedScenario& scenario : validation.scenarios) {
         if (id == nullptr || *id != scenario.id) {
-            sections.push_back({scenario.id, scenario.source, {empty_table()}});
-            table = &std::get<Table>(sections.back().blocks.front());
+            sections.push_back(
+                {scenario.id, scenario.source, {Line{Mark::none, scenario.about}, empty_table()}});
+            table = &std::get<Table>(sections.back().blocks.back());
             id = &scenario.id;
         }
         add_rows(scenario, *table);

@@ -1,49 +1,16 @@
 // Runs the program as a user does: what it prints where, and its exit codes.
 
 #include "tests/catch.hpp"
+#include "tests/cli/shell.hpp"
 
-#include <sys/wait.h>
-
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <regex>
 #include <string>
 
+using prodsim::testing::Ended;
+using prodsim::testing::file_text;
+using prodsim::testing::shell;
+
 namespace {
-
-std::string program() {
-    const char* path = std::getenv("PRODSIM_PROGRAM");
-    return path == nullptr ? "build/dev/prodsim" : path;
-}
-
-struct Ended {
-    int code;
-    std::string out;
-};
-
-/// Runs a line of the shell in which $P is the program.
-Ended shell(const std::string& line) {
-    const std::string command = "P='" + program() + "'; " + line;
-    std::FILE* pipe = popen(command.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    Ended ended{0, {}};
-    std::array<char, 4096> buffer{};
-    for (std::size_t n = 1; n > 0;) {
-        n = std::fread(buffer.data(), 1, buffer.size(), pipe);
-        ended.out.append(buffer.data(), n);
-    }
-    const int status = pclose(pipe);
-    ended.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return ended;
-}
-
-std::string file_text(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// Clockwork of one request every 10 ms, which every limit above 5 ms suits.
 std::string scenario(const std::string& limit, const std::string& arrivals = "paced(100/s)") {
