@@ -87,6 +87,8 @@ std::vector<Section> sections_of(const Validation& validation) {
             table = &std::get<Table>(sections.back().blocks.back());
             id = &scenario.id;
         }
+        std::string& sources = sections.back().remark;
+        if (sources.find(scenario.source) == std::string::npos) sources += "; " + scenario.source;
         add_rows(scenario, *table);
         if (!scenario.complete) {
             table->rows.push_back({{scenario.name, "interrupted", "", "", "", ""}, Mark::unsure});

@@ -25,7 +25,8 @@ nlohmann::json json_of(const std::filesystem::path& path) {
 std::vector<std::filesystem::path> scenarios_of_the_bank() {
     std::vector<std::filesystem::path> found;
     for (const auto& entry : std::filesystem::directory_iterator(bank)) {
-        if (entry.path().filename() != "not_yet.json") found.push_back(entry.path());
+        if (entry.path().extension() == ".json" && entry.path().filename() != "not_yet.json")
+            found.push_back(entry.path());
     }
     std::sort(found.begin(), found.end());
     return found;
