@@ -265,8 +265,9 @@ std::optional<double> Metric::of_component(const Replication& run) const {
 }
 
 std::optional<double> Metric::of(const Replication& run, Span span) const {
+    if (!per_.empty()) return std::nullopt;
     const Journey* journey = journey_of(run, subject_);
-    if (journey == nullptr || !per_.empty()) return std::nullopt;
+    if (journey == nullptr) return std::nullopt;
     const Series& series = quantity_ == "offered" ? journey->offers() : journey->ends();
     const Sum sum = sum_over(series, span);
     const double length = in_seconds(span.to - span.from);

@@ -47,10 +47,10 @@ public:
     bool exists(const Replication& run) const;
 
 private:
+    bool exists_in_component(const Replication& run) const;
     std::optional<double> of_one(const Replication& run) const;
     std::optional<double> of_journey(const Journey& journey, double window_s) const;
     std::optional<double> of_component(const Replication& run) const;
-    bool exists_in_component(const Replication& run) const;
 
     std::string name_;
     std::string subject_;

@@ -61,6 +61,8 @@ void print(const Verbatim& verbatim, std::string& out) {
 
 }  // namespace
 
+std::string markdown_report(const Report& report) { return markdown_of(page_of(report)); }
+
 std::string markdown_of(const Page& page) {
     std::string out = "# " + escaped(page.title) + "\n\n";
     for (const Line& line : page.opening) print(line, out);
@@ -74,7 +76,5 @@ std::string markdown_of(const Page& page) {
     while (out.ends_with("\n\n")) out.pop_back();
     return out;
 }
-
-std::string markdown_report(const Report& report) { return markdown_of(page_of(report)); }
 
 }  // namespace prodsim

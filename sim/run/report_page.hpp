@@ -58,7 +58,6 @@ Page page_of(const Report& report);
 /// For a terminal of 100 columns.
 std::string text_of(const Page& page, Colour colour);
 
-/// As GitHub's Markdown.
 std::string markdown_of(const Page& page);
 
 }  // namespace prodsim

@@ -6,10 +6,7 @@
 #include <regex>
 #include <string>
 
-using prodsim::testing::Ended;
-using prodsim::testing::file_text;
-using prodsim::testing::shell;
-
+namespace prodsim::cli {
 namespace {
 
 /// Clockwork of one request every 10 ms, which every limit above 5 ms suits.
@@ -195,3 +192,4 @@ TEST_CASE("the version is the version of the project") {
 }
 
 }  // namespace
+}  // namespace prodsim::cli

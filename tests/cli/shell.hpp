@@ -1,6 +1,6 @@
 #pragma once
 
-// The program as a user runs it, from a shell.
+// The program as a user of a shell meets it: a line goes in, its output and its exit code come out.
 
 #include "tests/catch.hpp"
 
@@ -13,7 +13,7 @@
 #include <iterator>
 #include <string>
 
-namespace prodsim::testing {
+namespace prodsim::cli {
 
 inline std::string program() {
     const char* path = std::getenv("PRODSIM_PROGRAM");
@@ -46,4 +46,18 @@ inline std::string file_text(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-}  // namespace prodsim::testing
+/// A new folder, gone when the test ends.
+class Scratch {
+public:
+    Scratch() : path_(shell("mktemp -d").out) { path_.pop_back(); }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    ~Scratch() { shell("rm -r '" + path_ + "'"); }
+
+    std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+private:
+    std::string path_;
+};
+
+}  // namespace prodsim::cli

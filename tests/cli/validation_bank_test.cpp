@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace prodsim::testing {
+namespace prodsim::cli {
 namespace {
 
 constexpr const char* bank = "scenarios/validation";
@@ -145,4 +145,4 @@ TEST_CASE("validate-model stops at the first Ctrl-C and prints what was finished
     REQUIRE_THAT(ended.out, ContainsSubstring("interrupted"));
 }
 
-}  // namespace prodsim::testing
+}  // namespace prodsim::cli
