@@ -199,9 +199,13 @@ bool Metric::exists_in_component(const Replication& run) const {
 }
 
 std::optional<double> Metric::of(const Replication& run) const {
-    std::optional<double> value = of_one(run);
+    return divided(of_one(run), [&](const Metric& by) { return by.of(run); });
+}
+
+template <class Value>
+std::optional<double> Metric::divided(std::optional<double> value, Value value_of) const {
     for (const Metric& metric : per_) {
-        const std::optional<double> divisor = metric.of(run);
+        const std::optional<double> divisor = value_of(metric);
         if (!value || !divisor || *divisor == 0) return std::nullopt;
         *value /= *divisor;
     }
@@ -265,7 +269,11 @@ std::optional<double> Metric::of_component(const Replication& run) const {
 }
 
 std::optional<double> Metric::of(const Replication& run, Span span) const {
-    if (!per_.empty()) return std::nullopt;
+    if (!per_.empty()) {
+        Metric alone = *this;
+        alone.per_.clear();
+        return divided(alone.of(run, span), [&](const Metric& by) { return by.of(run, span); });
+    }
     const Journey* journey = journey_of(run, subject_);
     if (journey == nullptr) return std::nullopt;
     const Series& series = quantity_ == "offered" ? journey->offers() : journey->ends();

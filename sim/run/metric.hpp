@@ -49,6 +49,8 @@ public:
 private:
     bool exists_in_component(const Replication& run) const;
     std::optional<double> of_one(const Replication& run) const;
+    template <class Value>
+    std::optional<double> divided(std::optional<double> value, Value value_of) const;
     std::optional<double> of_journey(const Journey& journey, double window_s) const;
     std::optional<double> of_component(const Replication& run) const;
 

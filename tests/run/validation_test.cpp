@@ -180,6 +180,10 @@ TEST_CASE("every statistic of a run has a name, a dimension and a value") {
     CHECK(value("desk.threads.present_last", number) == static_cast<double>(present->last));
     CHECK(value("desk.threads.present_last_above(0)", share) == (present->last > 0 ? 1 : 0));
 
+    // A stretch of a journey: one for another there, too.
+    const Span half{run.end - std::chrono::seconds(20000), run.end};
+    CHECK(Metric::parse("visit.goodput per visit.throughput")->of(run, half).value() == 1);
+
     // Little's law: what is inside, by the rate and by the stay.
     CHECK(value("desk.threads.present per desk.served per desk.latency_mean", number) ==
           within(0.02, 1));
