@@ -48,11 +48,14 @@ std::span<const Word> words(Eviction) {
         Word{"lru", Eviction::lru, "The one that was not asked for the longest."},
         Word{"fifo", Eviction::fifo, "The one that was kept first."},
         Word{"random", Eviction::random, "Any, each with the same chance."},
+        Word{"lfu", Eviction::lfu,
+             "The one that was asked for least often since the start, the new one included."},
     };
     return all;
 }
 
 bool Contents::keep(std::uint64_t key, Time expires) {
+    const std::uint64_t asked = eviction_ == Eviction::lfu ? count(key) : 0;
     const std::uint64_t known = index_.find(key);
     if (known != KeyIndex::absent) {
         entries_[known].expires = expires;
@@ -60,11 +63,13 @@ bool Contents::keep(std::uint64_t key, Time expires) {
         return false;
     }
     const bool full = size_ >= capacity_;
+    if (full && eviction_ == Eviction::lfu && asked < by_count_.begin()->first) return false;
     if (full) remove(entries_[victim()].key);
     const std::uint32_t slot = free_slot();
     entries_[slot] = {key, expires, none, none};
     append(slot);
     index_.add(key, slot);
+    if (eviction_ == Eviction::lfu) by_count_.emplace(asked, slot);
     ++size_;
     return full;
 }
@@ -74,6 +79,7 @@ bool Contents::remove(std::uint64_t key) {
     if (known == KeyIndex::absent) return false;
     const auto slot = static_cast<std::uint32_t>(known);
     detach(slot);
+    if (eviction_ == Eviction::lfu) by_count_.erase({counts_.find(key), slot});
     index_.remove(key);
     entries_[slot].newer = std::exchange(free_, slot);
     --size_;
@@ -83,14 +89,31 @@ bool Contents::remove(std::uint64_t key) {
 void Contents::clear() {
     entries_.clear();
     index_.clear();
+    counts_.clear();
+    by_count_.clear();
     oldest_ = newest_ = free_ = none;
     size_ = 0;
 }
 
 // A full cache has no free slots, so any slot is an object.
 std::uint32_t Contents::victim() {
+    if (eviction_ == Eviction::lfu) return by_count_.begin()->second;
     if (eviction_ != Eviction::random) return oldest_;
     return static_cast<std::uint32_t>(chance_.next().below(entries_.size()));
+}
+
+/// One more for this object; what is held moves to its new place.
+std::uint64_t Contents::count(std::uint64_t key) {
+    const std::uint64_t before = counts_.find(key);
+    const std::uint64_t asked = before == KeyIndex::absent ? 1 : before + 1;
+    if (before != KeyIndex::absent) counts_.remove(key);
+    counts_.add(key, asked);
+    const std::uint64_t slot = index_.find(key);
+    if (slot != KeyIndex::absent) {
+        by_count_.erase({before, static_cast<std::uint32_t>(slot)});
+        by_count_.emplace(asked, static_cast<std::uint32_t>(slot));
+    }
+    return asked;
 }
 
 std::uint32_t Contents::free_slot() {

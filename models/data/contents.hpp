@@ -1,8 +1,8 @@
 #pragma once
 
 // What one instance of a cache holds: objects by key, each with an end of its time to live, and the
-// order in which they make room for others. Every operation takes constant time; memory grows with
-// what is held.
+// order in which they make room for others. Every operation takes constant time, with LFU the
+// logarithm of what is held; memory grows with what is held, with LFU with all that was asked for.
 
 #include "sim/config/fields.hpp"
 #include "sim/core/random.hpp"
@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -56,7 +57,7 @@ private:
     std::size_t count_ = 0;
 };
 
-enum class Eviction : std::uint8_t { lru, fifo, random };
+enum class Eviction : std::uint8_t { lru, fifo, random, lfu };
 
 std::span<const Word> words(Eviction);
 
@@ -85,9 +86,11 @@ public:
     /// It was asked for.
     void touch(const Entry& entry) {
         if (eviction_ == Eviction::lru) refresh(slot_of(entry));
+        if (eviction_ == Eviction::lfu) count(entry.key);
     }
 
     /// Keeps it until `expires`, in place of another if there is no room. True if one was evicted.
+    /// With LFU it is not kept where everything that is held was asked for more often.
     bool keep(std::uint64_t key, Time expires);
 
     /// True if it was there.
@@ -105,6 +108,7 @@ private:
     }
     std::uint32_t victim();
     std::uint32_t free_slot();
+    std::uint64_t count(std::uint64_t key);
     void refresh(std::uint32_t slot);
     void append(std::uint32_t slot);
     void detach(std::uint32_t slot);
@@ -118,6 +122,9 @@ private:
     std::uint32_t newest_ = none;
     std::uint32_t free_ = none;
     std::uint64_t size_ = 0;
+    // Of LFU alone: how often each object was asked for, held or not, and who is held by that.
+    KeyIndex counts_;
+    std::set<std::pair<std::uint64_t, std::uint32_t>> by_count_;
 };
 
 /// What is counted of contents, shared by the instances of one component.

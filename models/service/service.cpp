@@ -67,7 +67,7 @@ public:
         std::int64_t threads = 200;
         std::int64_t connections = 10000;
         std::int64_t queue = 100;
-        Duration queue_timeout{};
+        Law<Duration> queue_timeout;
         Discipline discipline = Discipline::fifo;
         Cancellation cancellation = Cancellation::none;
         std::optional<Duration> least_budget;
@@ -182,6 +182,7 @@ private:
               cpu_(world_.engine, meters_.cpu, service.parameters_.cores,
                    slots(service.parameters_), action<&Copy::computed>(*this)),
               script_(world_, *this, service.name()),
+              patience_(world_.stream(service.name() + "/queue_timeout")),
               chains_(service.callees_.connect(number, zone, script_)),
               full_(world_.reason(service.name(), "queue full")),
               waited_(world_.reason(service.name(), "queue timeout")),
@@ -194,8 +195,13 @@ private:
             const bool threads = parameters.concurrency == Concurrency::threads;
             return {.servers = threads ? parameters.threads : parameters.connections,
                     .line = threads ? parameters.queue : 0,
-                    .patience = parameters.queue_timeout,
+                    .patience = constant_of(parameters.queue_timeout),
                     .discipline = parameters.discipline};
+        }
+
+        static Duration constant_of(const Law<Duration>& law) {
+            const Distribution& distribution = law.distribution();
+            return distribution.is_constant() ? from_seconds(distribution.mean()) : Duration{0};
         }
 
         static std::int64_t slots(const Parameters& parameters) {
@@ -210,7 +216,7 @@ private:
             job.priority = call.priority;
             call.callee_note = reinterpret_cast<std::uint64_t>(&job);
             inside_.push_front(job);
-            switch (station_.enter(job)) {
+            switch (enter(job)) {
                 case Station::Entry::served:
                     begin(job);
                     return;
@@ -220,6 +226,14 @@ private:
                     forget(job);
                     world_.calls.reply(call, {Outcome::rejected_overload, full_});
             }
+        }
+
+        /// Each with a patience of its own where it varies; drawn as 0 it is short, not endless.
+        Station::Entry enter(Job& job) {
+            const Distribution& law = service_.parameters_.queue_timeout.distribution();
+            if (law.is_constant()) return station_.enter(job);
+            Draws draws = patience_.draws(job.request.demand_key());
+            return station_.enter(job, std::max(Duration{1}, sample_duration(law, draws)));
         }
 
         void begin(Job& job) {
@@ -339,6 +353,7 @@ private:
         Station station_;
         Cpu cpu_;
         Script script_;
+        Stream patience_;
         std::vector<std::unique_ptr<Chain>> chains_;
         ReasonId full_;
         ReasonId waited_;

@@ -38,6 +38,7 @@ std::unique_ptr<Command> run_command(CLI::App& program);
 std::unique_ptr<Command> validate_command(CLI::App& program);
 std::unique_ptr<Command> analyze_command(CLI::App& program);
 std::unique_ptr<Command> graph_command(CLI::App& program);
+std::unique_ptr<Command> validate_model_command(CLI::App& program);
 std::unique_ptr<Command> explain_command(CLI::App& program);
 std::unique_ptr<Command> schema_command(CLI::App& program);
 std::unique_ptr<Command> components_command(CLI::App& program);

@@ -17,7 +17,7 @@ namespace {
 constexpr const char* exit_codes =
     "Exit codes:\n"
     "  0    all is well\n"
-    "  1    a requirement or an expectation does not hold\n"
+    "  1    a requirement, an expectation or a known value does not hold\n"
     "  2    the scenario or the command line is wrong\n"
     "  3    the simulator is broken, or a file could not be written\n"
     "  4    inconclusive: an interval spans its limit; more replications would tell\n"
@@ -37,9 +37,9 @@ public:
         app_.set_help_all_flag("--help-all", "Print the help of all commands.");
         app_.footer(exit_codes);
         app_.get_formatter()->column_width(34);
-        for (const auto make :
-             {init_command, run_command, validate_command, analyze_command, graph_command,
-              explain_command, schema_command, components_command, version_command}) {
+        for (const auto make : {init_command, run_command, validate_command, analyze_command,
+                                graph_command, validate_model_command, explain_command,
+                                schema_command, components_command, version_command}) {
             commands_.push_back(make(app_));
             commands_.back()->app().set_help_all_flag();
         }

@@ -6,6 +6,7 @@
 #include "sim/config/reader.hpp"
 
 #include <cassert>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,9 @@ Laws all_laws(std::string name, std::string doc) {
     all.add<Constant<Quantity>>("constant", "Always the same; the bare value says it as well.");
     all.add<Uniform<Quantity>>("uniform", "Evenly spread between two values.");
     all.add<Exponential<Quantity>>("exp", "Exponential: memoryless, cv 1.");
+    if constexpr (std::is_same_v<Quantity, double>) {
+        all.add<Geometric>("geometric", "Tries until the first success: 1, 2, 3 ...");
+    }
     all.add<Erlang<Quantity>>("erlang", "The sum of k exponentials: cv 1 / sqrt(k).");
     all.add<Hyperexponential<Quantity>>("hyperexp", "One of several exponentials: cv 1 or more.");
     all.add<Lognormal<Quantity>>("lognormal", "The usual shape of service times.");

@@ -66,6 +66,17 @@ struct Exponential {
     Made make(const Making&) const { return Distribution::exponential(plain(mean)); }
 };
 
+/// Of numbers alone: it counts.
+struct Geometric {
+    double mean = 1;
+
+    void describe(Fields& fields) {
+        fields("mean", mean, "The mean.",
+               {.minimum = 1, .maximum = 1e15, .required = true, .position = 1});
+    }
+    Made make(const Making&) const { return Distribution::geometric(mean); }
+};
+
 template <class Quantity>
 struct Erlang {
     std::int64_t phases = 1;

@@ -65,6 +65,12 @@ Distribution Distribution::exponential(double mean) {
     return {Exponential{}, mean};
 }
 
+Distribution Distribution::geometric(double mean) {
+    assert(mean >= 1 && mean <= 1e15);
+    if (mean == 1) return constant(1);
+    return {Geometric{elementary::log1p(-1 / mean)}, 1};
+}
+
 Distribution Distribution::erlang(int phases, double mean) {
     assert(phases >= 1 && positive(mean));
     if (phases == 1) return exponential(mean);
@@ -212,6 +218,14 @@ Distribution Distribution::scaled(double factor) const {
 }
 
 // ---- The standard laws ----
+
+double Distribution::Geometric::quantile(double u) const {
+    return 1 + std::floor(elementary::log(1 - u) / failure);
+}
+
+double Distribution::Geometric::mean() const { return -1 / elementary::expm1(failure); }
+
+double Distribution::Geometric::variance() const { return mean() * (mean() - 1); }
 
 double Distribution::Erlang::sample(Draws& draws) const {
     double product = 1;

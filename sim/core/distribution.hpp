@@ -37,6 +37,10 @@ public:
     /// Memoryless: -mean log(1 - u).
     static Distribution exponential(double mean);
 
+    /// 1, 2, 3, ...: the number of tries until the first success, each of probability 1 / mean.
+    /// 1 <= mean <= 1e15.
+    static Distribution geometric(double mean);
+
     /// The sum of `phases` >= 1 equal exponentials; cv = 1 / sqrt(phases). Up to 16 phases it is
     /// the logarithm of a product of as many uniforms, above that a gamma of the same shape.
     static Distribution erlang(int phases, double mean);
@@ -126,6 +130,15 @@ private:
         double quantile(double u) const { return -elementary::log(1 - u); }
         double mean() const { return 1; }
         double variance() const { return 1; }
+    };
+
+    /// Tries until the first success; `failure` is the logarithm of the probability of none.
+    struct Geometric {
+        double failure;
+
+        double quantile(double u) const;
+        double mean() const;
+        double variance() const;
     };
 
     struct Uniform {
@@ -233,8 +246,9 @@ private:
         double variance() const;
     };
 
-    using Law = std::variant<One, Exponential, Uniform, Erlang, Gamma, Lognormal, Weibull, Pareto,
-                             BoundedPareto, Interpolated, Observed, Steps, Mixture>;
+    using Law =
+        std::variant<One, Exponential, Geometric, Uniform, Erlang, Gamma, Lognormal, Weibull,
+                     Pareto, BoundedPareto, Interpolated, Observed, Steps, Mixture>;
 
     Distribution(Law law, double scale);
 

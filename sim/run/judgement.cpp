@@ -421,6 +421,17 @@ public:
         }
     }
 
+    void known_value(const Named<KnownValue>::Item& item) {
+        const auto dimension = dimension_of_metric(item.name, item.place);
+        if (!dimension) return;
+        for (const std::string& text : {item.value.value, item.value.within}) {
+            if (text.empty()) continue;
+            const ParsedQuantity parsed = parse_quantity(text, *dimension);
+            if (parsed.good()) continue;
+            problems_.add(item.place, item.name + ": " + parsed.message, parsed.cure);
+        }
+    }
+
 private:
     void check_span(const Expectation& expectation, const std::string& path) {
         const auto metric = Metric::parse(expectation.metric);
@@ -519,12 +530,16 @@ Trial run_trial(const Scenario& scenario, unsigned threads, RunWatch& watch) {
 
 void check_metrics(const Scenario& scenario, Problems& problems) {
     const auto& parameters = scenario.parameters();
-    if (parameters.requirements.empty() && parameters.expect.empty()) return;
+    if (parameters.requirements.empty() && parameters.expect.empty() && !parameters.validate) {
+        return;
+    }
     MetricCheck check(scenario, problems);
     for (const auto& item : parameters.requirements) check.requirement(item);
     for (std::size_t i = 0; i < parameters.expect.size(); ++i) {
         check.expectation(parameters.expect[i], i);
     }
+    if (!parameters.validate) return;
+    for (const auto& item : parameters.validate->values) check.known_value(item);
 }
 
 Judgement judge(const Scenario& scenario, const Trial& trial, unsigned threads, RunWatch& watch) {

@@ -23,24 +23,66 @@ bool ends_with(std::string_view text, std::string_view end) {
     return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-/// "mean" or "p99" of a histogram.
+/// The limit of "above(2s)"; nothing where it is none.
+std::optional<double> limit_of(std::string_view which, Dimension dimension) {
+    constexpr std::string_view start = "above(";
+    if (!starts_with(which, start) || !ends_with(which, ")")) return std::nullopt;
+    const std::string_view text = which.substr(start.size(), which.size() - start.size() - 1);
+    const ParsedQuantity limit = parse_quantity(text, dimension);
+    return limit.good() ? std::optional(limit.value) : std::nullopt;
+}
+
+/// "mean", "p99" or "above(2s)" of a histogram.
 std::optional<double> statistic(const Histogram& histogram, std::string_view which) {
     if (histogram.count() == 0) return std::nullopt;
     if (which == "mean") return histogram.mean_s();
     if (which == "max") return in_seconds(histogram.max());
+    if (const auto limit = limit_of(which, Dimension::duration)) {
+        return histogram.fraction_above(Duration(static_cast<std::int64_t>(*limit)));
+    }
     const auto p = quantile_named(which);
     if (!p) return std::nullopt;
     return in_seconds(histogram.quantile(*p));
 }
 
 bool is_statistic(std::string_view which) {
-    return which == "mean" || which == "max" || quantile_named(which).has_value();
+    return which == "mean" || which == "max" || quantile_named(which).has_value() ||
+           limit_of(which, Dimension::duration).has_value();
+}
+
+/// "max", "last" or "last_above(0)" of a level.
+std::optional<double> statistic(const Readings::LevelReading& level, std::string_view which) {
+    if (which == "max") return static_cast<double>(level.maximum);
+    if (which == "last") return static_cast<double>(level.last);
+    if (!starts_with(which, "last_")) return std::nullopt;
+    const auto limit = limit_of(which.substr(5), Dimension::number);
+    if (!limit) return std::nullopt;
+    return static_cast<double>(level.last) > *limit ? 1 : 0;
+}
+
+/// A quantity of a component that is a meter's name and what is asked of the meter.
+struct Question {
+    std::string meter;
+    std::string which;
+};
+
+/// Every way to take a quantity apart: "wait_p99_9" is "p99_9" of "wait", and, by its form alone,
+/// "9" of "wait_p99".
+std::vector<Question> questions(const std::string& quantity) {
+    std::vector<Question> all;
+    for (std::size_t at = quantity.find('_'); at != std::string::npos;
+         at = quantity.find('_', at + 1)) {
+        all.push_back({quantity.substr(0, at), quantity.substr(at + 1)});
+    }
+    return all;
 }
 
 constexpr std::string_view journey_quantities[] = {
-    "offered",      "goodput",     "throughput",  "availability", "degraded",
+    "offered",      "goodput",     "throughput",  "availability", "loss",          "degraded",
     "latency_mean", "latency_p50", "latency_p90", "latency_p99",  "latency_p99_9",
 };
+
+constexpr std::string_view division = " per ";
 
 bool is_journey_quantity(std::string_view quantity) {
     for (const std::string_view known : journey_quantities) {
@@ -97,7 +139,7 @@ std::optional<double> worst_quantile(const Series& series, Span span, double p) 
 }  // namespace
 
 std::optional<double> quantile_named(std::string_view name) {
-    if (name.size() < 2 || name.front() != 'p') return std::nullopt;
+    if (name.size() < 2 || name.front() != 'p' || name.back() == '_') return std::nullopt;
     std::string digits(name.substr(1));
     const std::size_t point = digits.find('_');
     if (point != std::string::npos) digits[point] = '.';
@@ -111,6 +153,14 @@ std::optional<double> quantile_named(std::string_view name) {
 }
 
 std::optional<Metric> Metric::parse(std::string_view name) {
+    if (const std::size_t at = name.rfind(division); at != std::string_view::npos) {
+        std::optional<Metric> metric = parse(name.substr(0, at));
+        const std::optional<Metric> divisor = parse(name.substr(at + division.size()));
+        if (!metric || !divisor) return std::nullopt;
+        metric->name_ = name;
+        metric->per_.push_back(*divisor);
+        return metric;
+    }
     const std::size_t dot = name.find('.');
     if (dot == std::string_view::npos || dot == 0 || dot + 1 == name.size()) return std::nullopt;
     Metric metric;
@@ -121,26 +171,57 @@ std::optional<Metric> Metric::parse(std::string_view name) {
 }
 
 Dimension Metric::dimension() const {
-    if (quantity_ == "availability" || quantity_ == "degraded" || quantity_ == "utilisation") {
-        return Dimension::share;
+    if (!per_.empty()) return Dimension::number;
+    for (const std::string_view share : {"availability", "loss", "degraded", "utilisation"}) {
+        if (quantity_ == share) return Dimension::share;
     }
+    if (ends_with(quantity_, ")")) return Dimension::share;
     if (starts_with(quantity_, "latency_")) return Dimension::duration;
     if (quantity_ == "offered" || quantity_ == "goodput" || quantity_ == "throughput") {
         return Dimension::rate;
     }
-    for (const std::string_view end : {"wait_mean", "wait_p50", "wait_p90", "wait_p99"}) {
-        if (ends_with(quantity_, end)) return Dimension::duration;
+    for (const auto& [meter, which] : questions(quantity_)) {
+        if (which == "mean" || quantile_named(which)) return Dimension::duration;
+        if (which == "max" && ends_with(meter, "wait")) return Dimension::duration;
     }
     return Dimension::number;
 }
 
 bool Metric::exists(const Replication& run) const {
+    for (const Metric& divisor : per_) {
+        if (!divisor.exists(run)) return false;
+    }
     if (journey_of(run, subject_) != nullptr) return is_journey_quantity(quantity_);
-    const auto names = metric_names(run);
-    return std::find(names.begin(), names.end(), name_) != names.end();
+    return exists_in_component(run);
+}
+
+bool Metric::exists_in_component(const Replication& run) const {
+    const Readings& readings = run.readings;
+    if (quantity_ == "utilisation") return readings.level(subject_, "cpu.busy") != nullptr;
+    if (readings.counter(subject_, quantity_) || readings.level(subject_, quantity_)) return true;
+    for (const auto& [meter, which] : questions(quantity_)) {
+        const auto* level = readings.level(subject_, meter);
+        if (level != nullptr && statistic(*level, which)) return true;
+        if (readings.histogram(subject_, meter) && is_statistic(which)) return true;
+    }
+    return false;
 }
 
 std::optional<double> Metric::of(const Replication& run) const {
+    return divided(of_one(run), [&](const Metric& by) { return by.of(run); });
+}
+
+template <class Value>
+std::optional<double> Metric::divided(std::optional<double> value, Value value_of) const {
+    for (const Metric& metric : per_) {
+        const std::optional<double> divisor = value_of(metric);
+        if (!value || !divisor || *divisor == 0) return std::nullopt;
+        *value /= *divisor;
+    }
+    return value;
+}
+
+std::optional<double> Metric::of_one(const Replication& run) const {
     const double window = in_seconds(run.end - (start_of_run + run.plan.warm_up));
     if (const Journey* journey = journey_of(run, subject_)) return of_journey(*journey, window);
     return of_component(run);
@@ -154,10 +235,12 @@ std::optional<double> Metric::of_journey(const Journey& journey, double window_s
     }
     if (quantity_ == "goodput") return static_cast<double>(good) / window_s;
     if (quantity_ == "throughput") return static_cast<double>(all) / window_s;
-    if (quantity_ == "availability" || quantity_ == "degraded") {
+    if (quantity_ == "availability" || quantity_ == "loss" || quantity_ == "degraded") {
         if (all == 0) return std::nullopt;
-        const std::uint64_t part =
-            quantity_ == "availability" ? good : journey.outcomes().count(Outcome::degraded);
+        const std::uint64_t part = quantity_ == "availability" ? good
+                                   : quantity_ == "loss"
+                                       ? journey.latency_bad().count()
+                                       : journey.outcomes().count(Outcome::degraded);
         return static_cast<double>(part) / static_cast<double>(all);
     }
     if (starts_with(quantity_, "latency_all_")) {
@@ -183,20 +266,23 @@ std::optional<double> Metric::of_component(const Replication& run) const {
         return static_cast<double>(counter->in_window) / window;
     }
     if (const auto* level = run.readings.level(subject_, quantity_)) return level->mean;
-    const std::size_t split = quantity_.rfind('_');
-    if (split == std::string::npos) return std::nullopt;
-    const std::string meter = quantity_.substr(0, split);
-    const std::string which = quantity_.substr(split + 1);
-    if (const auto* level = run.readings.level(subject_, meter); level && which == "max") {
-        return static_cast<double>(level->maximum);
-    }
-    if (const auto* histogram = run.readings.histogram(subject_, meter)) {
-        return statistic(histogram->histogram, which);
+    for (const auto& [meter, which] : questions(quantity_)) {
+        if (const auto* reading = run.readings.level(subject_, meter)) {
+            if (const auto value = statistic(*reading, which)) return value;
+        }
+        if (const auto* reading = run.readings.histogram(subject_, meter)) {
+            if (const auto value = statistic(reading->histogram, which)) return value;
+        }
     }
     return std::nullopt;
 }
 
 std::optional<double> Metric::of(const Replication& run, Span span) const {
+    if (!per_.empty()) {
+        Metric alone = *this;
+        alone.per_.clear();
+        return divided(alone.of(run, span), [&](const Metric& by) { return by.of(run, span); });
+    }
     const Journey* journey = journey_of(run, subject_);
     if (journey == nullptr) return of_component(run, span);
     const Series& series = quantity_ == "offered" ? journey->offers() : journey->ends();
@@ -211,11 +297,16 @@ std::optional<double> Metric::of(const Replication& run, Span span) const {
     if (quantity_ == "availability") {
         return static_cast<double>(sum.count - sum.bad) / static_cast<double>(sum.count);
     }
+    if (quantity_ == "loss") {
+        return static_cast<double>(sum.bad) / static_cast<double>(sum.count);
+    }
     if (ends_with(quantity_, "_mean")) {
         return in_seconds(sum.sum) / static_cast<double>(sum.count);
     }
-    const auto p = quantile_named(quantity_.substr(quantity_.rfind('p')));
-    return p ? worst_quantile(series, span, *p) : std::nullopt;
+    for (const auto& [meter, which] : questions(quantity_)) {
+        if (const auto p = quantile_named(which)) return worst_quantile(series, span, *p);
+    }
+    return std::nullopt;
 }
 
 bool Metric::has_instants(const Replication& run) const {

@@ -13,10 +13,14 @@ namespace prodsim {
 /// A number that a run can be asked for: "order.latency_p99", "orders-pg.utilisation",
 /// "shop -> orders-pg.retry.attempts". The last part says what, the rest says whose.
 ///
-/// Of a journey: offered, goodput, throughput (per second), availability, degraded (shares),
-/// latency_mean, latency_p50, latency_p90, latency_p99, latency_p99_9 (of successes),
-/// latency_all_... (of everything). Of a component: utilisation, and the name of any of its meters:
-/// counters per second, levels as their mean or with "_max", histograms with "_mean" or "_p99".
+/// Of a journey: offered, goodput, throughput (per second), availability, loss, degraded (shares),
+/// latency_mean, latency_p50, latency_p99_9, latency_max, latency_above(2s) (of successes; the last
+/// is a share), latency_all_... (of everything). Of a component: utilisation, and the name of any
+/// of its meters: counters per second, levels as their mean, or with "_max", or at the end with
+/// "_last" or "_last_above(0)", histograms with "_mean", "_p99", "_max" or "_above(0s)".
+///
+/// "A per B" is the one divided by the other: "shop -> bank.retry.attempts per order.offered"; and
+/// "A per B per C" is divided by both.
 class Metric {
 public:
     /// Nothing when the name does not have the form.
@@ -42,6 +46,10 @@ public:
     bool exists(const Replication& run) const;
 
 private:
+    bool exists_in_component(const Replication& run) const;
+    std::optional<double> of_one(const Replication& run) const;
+    template <class Value>
+    std::optional<double> divided(std::optional<double> value, Value value_of) const;
     std::optional<double> of_journey(const Journey& journey, double window_s) const;
     std::optional<double> of_component(const Replication& run) const;
     std::optional<double> of_component(const Replication& run, Span span) const;
@@ -49,6 +57,7 @@ private:
     std::string name_;
     std::string subject_;
     std::string quantity_;
+    std::vector<Metric> per_;  // what it is divided by, if by anything
 };
 
 /// Every name that `run` can be asked for: for "did you mean".

@@ -128,6 +128,23 @@ struct Expectation {
     std::optional<Span> span(Duration warm_up, Duration duration) const;
 };
 
+/// One number that is known from elsewhere, and how far a run may lie from it.
+struct KnownValue {
+    std::string value;               // in the unit of its metric: "5s", "80%", "4"
+    std::optional<Share> tolerance;  // of the value; that of the whole if not said
+    std::string within;              // instead of it, in the unit of the metric: "0.3%"
+    void describe(Fields& fields);
+};
+
+/// What somebody else has proved or published about this scenario: a case of the validation bank.
+struct KnownCase {
+    std::string id;
+    std::string source;
+    Share tolerance{0.03};
+    Named<KnownValue> values;
+    void describe(Fields& fields);
+};
+
 struct ScenarioParameters {
     std::int64_t version = 1;
     std::string about;
@@ -138,6 +155,7 @@ struct ScenarioParameters {
     std::vector<FaultParameters> faults;
     Named<Requirement> requirements;
     std::vector<Expectation> expect;
+    std::optional<KnownCase> validate;
     void describe(Fields& fields);
 };
 

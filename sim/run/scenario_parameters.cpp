@@ -25,7 +25,7 @@ void RunParameters::describe(Fields& fields) {
     fields("seed", seed, "Names the experiment: the same seed gives the same numbers.",
            {.minimum = 0});
     fields("replications", replications, "Independent runs, over which intervals are taken.",
-           {.minimum = 1, .maximum = 100000});
+           {.minimum = 1, .maximum = 1000000});
     fields.rule(warm_up < duration, "warm_up", "must be shorter than the duration");
 }
 
@@ -138,6 +138,21 @@ std::optional<Span> Expectation::span(Duration warm_up, Duration duration) const
     return Span{start_of_run + from.value_or(warm_up), start_of_run + to.value_or(duration)};
 }
 
+void KnownValue::describe(Fields& fields) {
+    fields("value", value, "What is known, in the unit of the metric: \"5s\", \"80%\", \"4\".",
+           {.required = true, .position = 1});
+    fields("tolerance", tolerance, "How far a run may be off, as a share of the value.");
+    fields("within", within, "How far it may be off, in the unit of the metric.");
+    fields.rule(!tolerance || within.empty(), "within", "is another way to say \"tolerance\"");
+}
+
+void KnownCase::describe(Fields& fields) {
+    fields("case", id, "What the case is called in the bank.", {.required = true});
+    fields("source", source, "Who has proved or published it, and where.", {.required = true});
+    fields("tolerance", tolerance, "How far a run may be off, as a share of each value.");
+    fields("values", values, "What is known, by metric.", {.required = true});
+}
+
 void ScenarioParameters::describe(Fields& fields) {
     fields("version", version, "Of the scenario language.", {.minimum = 1, .maximum = 1});
     fields("about", about, "What the scenario shows, in a sentence.");
@@ -148,6 +163,7 @@ void ScenarioParameters::describe(Fields& fields) {
     fields("faults", faults, "What goes wrong, and when.");
     fields("requirements", requirements, "What the business demands, by metric.");
     fields("expect", expect, "What the author claims that the scenario shows.");
+    fields("validate", validate, "What is known about it, for `prodsim validate-model`.");
 }
 
 void add_scenario_families(Families& families) {

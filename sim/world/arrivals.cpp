@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <span>
 
 namespace prodsim {
@@ -104,6 +105,27 @@ struct Trace {
     }
 };
 
+struct Occasion {
+    Duration at{};
+    std::int64_t count = 1;
+    void describe(Fields& fields) {
+        fields("at", at, "When they arrive.", {.minimum = 0, .required = true, .position = 1});
+        fields("count", count, "How many arrive at this instant.",
+               {.minimum = 1, .maximum = 4000000000});
+    }
+};
+
+struct Schedule {
+    std::vector<Occasion> occasions;
+    void describe(Fields& fields) {
+        fields("occasions", occasions, "The instants, in their order.",
+               {.required = true, .position = 1});
+        const auto earlier = [](const Occasion& a, const Occasion& b) { return a.at < b.at; };
+        fields.rule(std::is_sorted(occasions.begin(), occasions.end(), earlier), "occasions",
+                    "must be in the order of time");
+    }
+};
+
 void exponential_work(Stream& stream, std::span<double> next) {
     for (double& work : next) work = -elementary::log(1 - stream.next().uniform());
 }
@@ -113,9 +135,7 @@ public:
     explicit SteadyProcess(double rate) : rate_(rate) {}
     double rate(Time) const override { return rate_; }
     Time changes(Time) const override { return never; }
-    void work(Stream& stream, std::span<double> next) const override {
-        exponential_work(stream, next);
-    }
+    void work(Stream& stream, std::span<double> next) override { exponential_work(stream, next); }
 
 private:
     double rate_;
@@ -124,7 +144,7 @@ private:
 class PacedProcess final : public SteadyProcess {
 public:
     using SteadyProcess::SteadyProcess;
-    void work(Stream&, std::span<double> next) const override {
+    void work(Stream&, std::span<double> next) override {
         std::fill(next.begin(), next.end(), 1.0);
     }
 };
@@ -133,7 +153,7 @@ class RenewalProcess final : public SteadyProcess {
 public:
     explicit RenewalProcess(const Distribution& gap)
         : SteadyProcess(1 / gap.mean()), work_(gap.scaled(1 / gap.mean())) {}
-    void work(Stream& stream, std::span<double> next) const override {
+    void work(Stream& stream, std::span<double> next) override {
         for (double& work : next) {
             Draws draws = stream.next();
             work = work_.sample(draws);
@@ -149,7 +169,7 @@ public:
     BatchProcess(double rate, const Distribution& size) : SteadyProcess(rate), size_(size) {
         single = false;
     }
-    std::uint32_t batch(Draws draws) const override {
+    std::uint32_t batch(Draws draws) override {
         return static_cast<std::uint32_t>(size_.sample(draws) + 0.5);
     }
 
@@ -164,9 +184,7 @@ public:
         return busy_ ? bursty_.high.per_second : bursty_.low.per_second;
     }
     Time changes(Time) const override { return changes_; }
-    void work(Stream& stream, std::span<double> next) const override {
-        exponential_work(stream, next);
-    }
+    void work(Stream& stream, std::span<double> next) override { exponential_work(stream, next); }
 
     // The first change, at the start of the run, draws the state from its long-run shares.
     void change(Time now, Draws draws) override {
@@ -194,9 +212,7 @@ public:
         const auto after = next(now);
         return after == points_.end() ? never : start_of_run + after->at;
     }
-    void work(Stream& stream, std::span<double> next) const override {
-        exponential_work(stream, next);
-    }
+    void work(Stream& stream, std::span<double> next) override { exponential_work(stream, next); }
 
 private:
     std::vector<TracePoint>::const_iterator next(Time now) const {
@@ -204,6 +220,35 @@ private:
                                 [](Duration at, const TracePoint& point) { return at < point.at; });
     }
     std::vector<TracePoint> points_;
+};
+
+/// The work between two occasions is the time between them, done at rate 1; after the last one
+/// there is no end of it.
+class ScheduleProcess final : public SteadyProcess {
+public:
+    explicit ScheduleProcess(const Schedule& schedule)
+        : SteadyProcess(1), occasions_(schedule.occasions) {
+        single = false;
+    }
+    void work(Stream&, std::span<double> next) override {
+        for (double& work : next) {
+            work = planned_ < occasions_.size() ? in_seconds(gap_before(planned_))
+                                                : std::numeric_limits<double>::infinity();
+            ++planned_;
+        }
+    }
+    std::uint32_t batch(Draws) override {
+        return static_cast<std::uint32_t>(occasions_[come_++].count);
+    }
+
+private:
+    Duration gap_before(std::size_t number) const {
+        return occasions_[number].at - (number == 0 ? Duration{0} : occasions_[number - 1].at);
+    }
+
+    std::vector<Occasion> occasions_;
+    std::size_t planned_ = 0;
+    std::size_t come_ = 0;
 };
 
 std::unique_ptr<Arrivals::Process> make_process(const Choice<ArrivalsFamily>& chosen) {
@@ -219,6 +264,9 @@ std::unique_ptr<Arrivals::Process> make_process(const Choice<ArrivalsFamily>& ch
     }
     if (const auto* bursty = chosen.as<Bursty>()) return std::make_unique<BurstyProcess>(*bursty);
     if (const auto* trace = chosen.as<Trace>()) return std::make_unique<TraceProcess>(*trace);
+    if (const auto* schedule = chosen.as<Schedule>()) {
+        return std::make_unique<ScheduleProcess>(*schedule);
+    }
     return std::make_unique<SteadyProcess>(chosen.as<Poisson>()->rate.per_second);
 }
 
@@ -388,6 +436,8 @@ void add_arrivals(Families& families) {
     processes.add<Batches>("batches", "Several at once.");
     processes.add<Bursty>("bursty", "Poisson at a rate that switches between two states (MMPP).");
     processes.add<Trace>("trace", "Poisson at a rate that follows a list of points.");
+    processes.add<Schedule>("schedule",
+                            "At given instants, which a shape or a change of load would move.");
     Family& shapes =
         families.declare(std::string(ShapeFamily::name), "How the load changes over time.");
     shapes.add<Step>("step", "Multiplies the load from one instant on, for ever or for a while.");
@@ -507,6 +557,7 @@ double mean_rate(const Choice<ArrivalsFamily>& chosen) {
     if (const auto* trace = chosen.as<Trace>()) {
         return trace->points.empty() ? 0 : trace->points.front().rate.per_second;
     }
+    if (chosen.as<Schedule>() != nullptr) return 0;  // in the long run
     return chosen.as<Poisson>()->rate.per_second;
 }
 

@@ -46,9 +46,9 @@ public:
         /// When the rate may be different from what it is now.
         virtual Time changes(Time now) const = 0;
         /// The work of arriving until the next ones, one after the other.
-        virtual void work(Stream& stream, std::span<double> next) const = 0;
+        virtual void work(Stream& stream, std::span<double> next) = 0;
         /// How many come at once.
-        virtual std::uint32_t batch(Draws) const { return 1; }
+        virtual std::uint32_t batch(Draws) { return 1; }
         /// `changes` has come.
         virtual void change(Time, Draws) {}
     };

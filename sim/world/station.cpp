@@ -56,7 +56,7 @@ Station::Queue& Station::queue_of(const Waiter& waiter) {
     return by_priority_[std::min<std::size_t>(waiter.priority, priorities - 1)];
 }
 
-Station::Entry Station::join(Waiter& waiter) {
+Station::Entry Station::join(Waiter& waiter, Duration patience) {
     if (length_ >= limits_.line) {
         meters_.rejected.add();
         return Entry::refused;
@@ -72,8 +72,8 @@ Station::Entry Station::join(Waiter& waiter) {
     ++length_;
     meters_.present.add(1, now);
     meters_.waiting.add(1, now);
-    if (limits_.patience.count() > 0) {
-        waiter.patience = engine_.after(limits_.patience, action<&Station::expire>(*this, waiter));
+    if (patience.count() > 0) {
+        waiter.patience = engine_.after(patience, action<&Station::expire>(*this, waiter));
     }
     return Entry::waits;
 }

@@ -67,7 +67,10 @@ public:
     Station(const Station&) = delete;
     Station& operator=(const Station&) = delete;
 
-    Entry enter(Waiter& waiter) {
+    Entry enter(Waiter& waiter) { return enter(waiter, limits_.patience); }
+
+    /// With a patience of its own; 0: for ever.
+    Entry enter(Waiter& waiter, Duration patience) {
         meters_.arrivals.add();
         if (busy_ < servers_ && length_ == 0) {  // nobody overtakes those who wait
             ++busy_;
@@ -76,7 +79,7 @@ public:
             meters_.wait.record(Duration{0});
             return Entry::served;
         }
-        return join(waiter);
+        return join(waiter, patience);
     }
 
     /// The waiter, which was in service, gives its server back.
@@ -105,7 +108,7 @@ private:
         Waiter* tail = nullptr;
     };
 
-    Entry join(Waiter& waiter);
+    Entry join(Waiter& waiter, Duration patience);
     void serve_waiting();
     void unlink(Waiter& waiter);
     void expire(Waiter& waiter);

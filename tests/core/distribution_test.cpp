@@ -411,6 +411,22 @@ TEST_CASE("a discrete law gives its values as often as their weights say, in any
     CHECK(times(0) + times(2) + times(10) == sample_size);
 }
 
+TEST_CASE("a geometric law counts tries until the first success, by inversion") {
+    const double success = 0.2;
+    const Distribution law = Distribution::geometric(1 / success);
+    check_moments(law, 5, (1 - success) / square(success));
+    const std::vector<double> sorted = sorted_samples(law);
+    for (const int tries : {1, 2, 5, 20}) {
+        const double p = -std::expm1(tries * std::log1p(-success));
+        const auto passed = std::upper_bound(sorted.begin(), sorted.end(), tries);
+        const double share = static_cast<double>(passed - sorted.begin()) / sample_size;
+        CHECK(share == within(4 * std::sqrt(p * (1 - p) / sample_size), p));
+    }
+    CHECK(sorted.front() == 1);
+    CHECK(std::all_of(sorted.begin(), sorted.end(), [](double x) { return x == std::floor(x); }));
+    CHECK(Distribution::geometric(1).is_constant());
+}
+
 TEST_CASE("samples come back each as often as the others") {
     const Distribution distribution = Distribution::from_samples({5, 1, 4, 1});
     check_moments(distribution, 2.75, 43.0 / 4 - square(2.75));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 #include <string>
 #include <vector>
@@ -92,18 +93,20 @@ double fifo_hit_ratio(const std::vector<double>& p, std::size_t capacity) {
 
 }  // namespace
 
-TEST_CASE("H01: hit ratios of LRU, FIFO and RANDOM are exact") {
+TEST_CASE("H01: hit ratios of LRU, FIFO, RANDOM and LFU are exact") {
     const std::vector<double> p{0.5, 0.25, 0.15, 0.1};
     REQUIRE(lru_hit_ratio(p, 2) == within(1e-6, 0.628301));
     REQUIRE(fifo_hit_ratio(p, 2) == within(1e-6, 0.610687));
     for (const std::size_t capacity : {1u, 2u, 3u}) {
-        for (const std::string eviction : {"lru", "fifo", "random"}) {
+        for (const std::string eviction : {"lru", "fifo", "random", "lfu"}) {
             Stage stage(R"({"type": "cache", "keys": 4, "cpu": 0, "popularity":
                             {"type": "weights", "weights": [0.5, 0.25, 0.15, 0.1]}, "capacity": )" +
                         std::to_string(capacity) + R"(, "eviction": ")" + eviction + R"("})");
             const Estimate ratio = hit_ratio(stage, 1000, 50, 6000, no_pause);
-            const double exact =
-                eviction == "lru" ? lru_hit_ratio(p, capacity) : fifo_hit_ratio(p, capacity);
+            const double exact = eviction == "lru" ? lru_hit_ratio(p, capacity)
+                                 : eviction == "lfu"
+                                     ? std::accumulate(p.begin(), p.begin() + capacity, 0.0)
+                                     : fifo_hit_ratio(p, capacity);
             CAPTURE(capacity, eviction);
             REQUIRE(ratio.standard_error < 0.003 / 2);
             REQUIRE(ratio.mean == within(4 * ratio.standard_error, exact));
