@@ -277,6 +277,8 @@ private:
                          parameters_.eviction,
                          world_.stream(cache.name() + "/eviction#" + std::to_string(number))},
                         meters_.contents),
+              computing_(world_.traces.label(cache.name(), TimeKind::cpu)),
+              queueing_(world_.traces.label(cache.name(), TimeKind::queue)),
               full_(world_.reason(cache.name(), "too many clients")) {
             if (cache.origin_ == nullptr) return;
             chain_.emplace(world_, cache.loading_, Caller{cache.name(), number, zone},
@@ -324,6 +326,7 @@ private:
                 carry_out(job);
             } else {
                 job.on_cpu = true;
+                world_.traces.spend(call, computing_, demand);
                 cpu_.run(job, demand);
             }
         }
@@ -388,6 +391,7 @@ private:
                 finish(job, {Outcome::cancelled, 0});
             } else if (Load* load = joinable(job.object)) {
                 meters_.coalesced.add();
+                world_.traces.spend(*job.call, queueing_);
                 wait_for(*load, job);
             } else {
                 Load& own = new_load(job);
@@ -559,6 +563,8 @@ private:
         Station connections_;
         Cpu cpu_;
         CountedContents contents_;
+        TimeLabelId computing_;
+        TimeLabelId queueing_;
         ReasonId full_;
         std::optional<Chain> chain_;  // to the origin
         KeyIndex loads_by_key_;       // those that others may join

@@ -1,6 +1,6 @@
-// A relational database: its primary, and replicas that read. A statement holds a session from
-// arrival to reply, computes on shared cores, reads the pages that the buffer does not hold, and on
-// the primary a write waits for the log.
+// A relational database: its primary, and replicas that read. A statement holds a session from call
+// to reply, computes on shared cores, reads pages that the buffer does not hold, and writes wait
+// for the log.
 //
 //     call ─▶ session ─▶ cpu ─▶ misses: storage reads ─▶ commit: group flush, standby ─▶ reply
 //               └─ max_connections ▶ refused                        └─ log ─▶ replicas: apply
@@ -41,33 +41,6 @@
 
 namespace prodsim {
 namespace {
-
-Workload workload_of(const SqlServerParameters& parameters, std::int64_t instances) {
-    Workload work{.instances = instances, .inside = parameters.connections};
-    const auto count = static_cast<double>(instances);
-    const double io_s = parameters.io_time.distribution().mean();
-    const auto io_depth = static_cast<double>(parameters.io_depth);
-    Resource depth{"reads at a time",
-                   count * io_depth,
-                   {},
-                   Servers{.sets = instances, .each = io_depth, .in_turn = true}};
-    Resource allowed{"reads/s", count * parameters.iops.per_second, {}};
-    for (const auto& item : parameters.operations) {
-        const SqlOperation& operation = item.value;
-        const double cpu_s = operation.cpu.distribution().mean() / parameters.speed;
-        const double reads =
-            operation.pages.distribution().mean() * (1 - operation.buffer_hit.value);
-        Demand demand{.cpu_s = cpu_s, .cpu_cv = operation.cpu.distribution().cv()};
-        if (operation.commit) demand.wait_s.reset();  // writes share the flushes of the log
-        work.operations.push_back({item.name, std::move(demand)});
-        depth.per_call.push_back(reads * io_s);
-        allowed.per_call.push_back(reads);
-    }
-    work.add_cores({.sets = instances, .each = parameters.cores});
-    work.resources.push_back(std::move(depth));
-    if (allowed.available > 0) work.resources.push_back(std::move(allowed));
-    return work;
-}
 
 struct ServerMeters {
     ServerMeters(Meters& meters, std::string_view owner)
@@ -152,6 +125,9 @@ protected:
           pages_(world.stream(name + "/pages")),
           buffer_(world.stream(name + "/buffer")),
           reads_(world.stream(name + "/io")),
+          computing_(world.traces.label(name, TimeKind::cpu)),
+          reading_(world.traces.label(name, TimeKind::io)),
+          committing_(world.traces.label(name, TimeKind::commit)),
           full_(world.reason(name, "too many connections")) {
         cpu_.set_speed(parameters.speed);
     }
@@ -171,8 +147,10 @@ protected:
         } else if (statement.stage == Stage::acknowledged) {
             finish(statement);
         } else if (statement.misses + statement.under_way > 0) {
+            world_.traces.spend(*statement.call, reading_);
             ask_for_pages(statement);
         } else if (statement.operation->commit) {
+            world_.traces.spend(*statement.call, committing_);
             commit(statement);
         } else {
             finish(statement);
@@ -200,6 +178,7 @@ private:
         if (statement.cpu.count() == 0) {
             fetch(statement);
         } else {
+            world_.traces.spend(call, computing_, statement.cpu);
             cpu_.run(statement, statement.cpu);
         }
     }
@@ -333,6 +312,9 @@ private:
     Stream pages_;
     Stream buffer_;
     Stream reads_;
+    TimeLabelId computing_;
+    TimeLabelId reading_;
+    TimeLabelId committing_;
     ReasonId full_;
     Pool<Statement>& statements_ = world_.pools.of<Statement>();
     Pool<Read>& page_reads_ = world_.pools.of<Read>();
@@ -387,7 +369,7 @@ public:
 
     void start() override { add_instances(1, zones_of(world_, parameters_.zones)); }
 
-    Workload workload() const override { return workload_of(parameters_, 1); }
+    Workload workload() const override { return parameters_.workload(1); }
 
     void add_follower(Follower& follower) { followers_.push_back(&follower); }
 
@@ -560,7 +542,7 @@ public:
         }
     }
 
-    Workload workload() const override { return workload_of(parameters_, parameters_.instances); }
+    Workload workload() const override { return parameters_.workload(parameters_.instances); }
 
 private:
     struct LagMeters {

@@ -5,6 +5,7 @@
 
 #include "sim/config/fields.hpp"
 #include "sim/core/random.hpp"
+#include "sim/world/demand.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -50,6 +51,9 @@ struct SqlServerParameters {
     void describe(Fields& fields);
 
     std::optional<std::uint16_t> operation_named(std::string_view wanted) const;
+
+    /// What so many of them can do, and what each operation asks for.
+    Workload workload(std::int64_t servers) const;
 };
 
 struct SqlReplicasParameters : SqlServerParameters {

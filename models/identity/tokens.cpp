@@ -344,14 +344,16 @@ private:
         // The reply may come before this returns.
         void ask(Job& job, Step step, const Target& target) {
             job.step = step;
-            Request request = job.call == nullptr ? Request{} : *job.call;
-            request.subject = mix(job.call == nullptr ? ++fetch_ : request.subject,
-                                  static_cast<std::uint64_t>(step));
-            request.operation = target.operation;
-            request.route = 0;
-            job.child = &world_.calls.open(*this, request, world_.now());
-            job.child->caller_note = reinterpret_cast<std::uint64_t>(&job);
-            world_.calls.send(*job.child, target.chain->head());
+            const Request nobody;
+            Call& child =
+                world_.calls.open(*this, job.call == nullptr ? nobody : *job.call, world_.now());
+            child.subject = mix(job.call == nullptr ? ++fetch_ : child.subject,
+                                static_cast<std::uint64_t>(step));
+            child.operation = target.operation;
+            child.route = 0;
+            child.caller_note = reinterpret_cast<std::uint64_t>(&job);
+            job.child = &child;
+            world_.calls.send(child, target.chain->head());
         }
 
         void finish(Job& job, Reply reply) {

@@ -467,6 +467,7 @@ private:
               ways_(parameters_.records.size()),
               servers_(world_, no_policies_,
                        Caller{caller.component, caller.instance, caller.zone, true}, dns),
+              resolving_(world_.traces.label(dns.name(), TimeKind::dns)),
               no_name_(world_.reason(dns.name(), "no such name")),
               silence_(world_.reason(dns.name(), "no name server answers")) {
             for (const ComponentName& record : parameters_.records) {
@@ -579,6 +580,7 @@ private:
                 resolver.lookup->resolver = &resolver;
                 resolver.lookup->request.subject = mix(salt_, ++asked_);
             }
+            world_.traces.spend(*flight.call, resolving_);
             flight.lookup = resolver.lookup;
             flight.lookup->waiting.push_back(flight);
             if (is_first) ask(*resolver.lookup);
@@ -660,6 +662,7 @@ private:
         CallParameters no_policies_;
         Chain servers_;
         std::vector<std::unique_ptr<Chain>> chains_;  // to the components of the records
+        TimeLabelId resolving_;
         ReasonId no_name_;
         ReasonId silence_;
         std::uint64_t asked_ = 0;

@@ -38,6 +38,7 @@ public:
           station_(world_.engine, meters_, limits(parameters), action<&Bulkhead::admit>(*this),
                    action<&Bulkhead::expire>(*this)),
           next_(behind.next()),
+          queueing_(world_.traces.label(behind.edge(), TimeKind::queue)),
           full_(world_.reason(behind.edge(), "bulkhead full")),
           waited_(world_.reason(behind.edge(), "bulkhead wait")) {}
 
@@ -50,6 +51,7 @@ public:
                 forward(permit);
                 return;
             case Station::Entry::waits:
+                world_.traces.spend(call, queueing_);
                 return;
             case Station::Entry::refused:
                 turn_away(permit, full_);
@@ -116,6 +118,7 @@ private:
     StationMeters meters_;
     Station station_;
     Node& next_;
+    TimeLabelId queueing_;
     ReasonId full_;
     ReasonId waited_;
     Pool<Permit>& permits_ = world_.pools.of<Permit>();

@@ -75,6 +75,8 @@ public:
                    action<&ConnectionPool::admit>(*this), action<&ConnectionPool::expire>(*this)),
           next_(behind.next()),
           stream_(behind.stream("pool")),
+          waiting_(world_.traces.label(behind.edge(), TimeKind::queue)),
+          connecting_(world_.traces.label(behind.edge(), TimeKind::connect)),
           full_(world_.reason(behind.edge(), "pool full")),
           waited_(world_.reason(behind.edge(), "pool wait")),
           meters_(world_.meters, behind.edge()) {}
@@ -88,6 +90,7 @@ public:
                 lend(loan);
                 return;
             case Station::Entry::waits:
+                world_.traces.spend(call, waiting_);
                 return;
             case Station::Entry::refused:
                 turn_away(loan, full_);
@@ -205,6 +208,7 @@ private:
         loan.connection = &connection;
         if (++connection.in_use == parameters_.streams) unlink(connection);
         if (connection.ready > world_.now()) {
+            world_.traces.spend(*loan.call, connecting_);
             loan.opening =
                 world_.engine.at(connection.ready, action<&ConnectionPool::send>(*this, loan));
         } else {
@@ -334,6 +338,8 @@ private:
     Station station_;
     Node& next_;
     Stream stream_;
+    TimeLabelId waiting_;
+    TimeLabelId connecting_;
     ReasonId full_;
     ReasonId waited_;
     PoolMeters meters_;

@@ -29,6 +29,7 @@ public:
           longest_wait_(parameters.wait),
           limiter_(parameters),
           next_(behind.next()),
+          queueing_(world_.traces.label(behind.edge(), TimeKind::queue)),
           reason_(world_.reason(behind.edge(), "rate limit")),
           rejected_(world_.meters.counter(behind.edge(), "rate_limit.rejected",
                                           "Calls turned away by the rate limit.")),
@@ -70,6 +71,7 @@ private:
     void keep_waiting(Call& call, Time turn) {
         Wait& wait = waits_.acquire(Wait{&call, {}});
         call.callee_note = reinterpret_cast<std::uint64_t>(&wait);
+        world_.traces.spend(call, queueing_);
         wait.timer = world_.engine.at(turn, action<&RateLimit::let_through>(*this, wait));
         waiting_.add(1, world_.now());
     }
@@ -89,6 +91,7 @@ private:
     Duration longest_wait_;
     Limiter limiter_;
     Node& next_;
+    TimeLabelId queueing_;
     ReasonId reason_;
     Counter& rejected_;
     Level& waiting_;

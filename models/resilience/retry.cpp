@@ -345,6 +345,7 @@ public:
           stream_(behind.stream("retry")),
           salt_(behind.salt()),
           budget_(parameters.budget ? make_budget(*parameters.budget, world_.engine) : nullptr),
+          backing_off_(world_.traces.label(behind.edge(), TimeKind::backoff)),
           calls_(counter(behind, "retry.calls", "Calls that came in.")),
           attempts_(counter(behind, "retry.attempts", "Attempts made for them.")),
           exhausted_(counter(behind, "retry.exhausted", "Calls that failed at every attempt.")),
@@ -372,6 +373,7 @@ public:
         if (!pause) {
             finish(effort, child.route, reply);
         } else if (*pause > Duration{0}) {
+            world_.traces.spend(*effort.call, backing_off_);
             effort.pause = world_.engine.after(*pause, action<&Retry::attempt>(*this, effort));
         } else if (effort.attempting) {
             effort.again = true;
@@ -510,6 +512,7 @@ private:
     std::uint32_t retried_ = 0;  // a bit for each outcome
     std::unique_ptr<Budget> budget_;
     std::int64_t under_way_ = 0;
+    TimeLabelId backing_off_;
     Counter& calls_;
     Counter& attempts_;
     Counter& exhausted_;

@@ -184,6 +184,8 @@ private:
               script_(world_, *this, service.name()),
               patience_(world_.stream(service.name() + "/queue_timeout")),
               chains_(service.callees_.connect(number, zone, script_)),
+              queueing_(world_.traces.label(service.name(), TimeKind::queue)),
+              computing_(world_.traces.label(service.name(), TimeKind::cpu)),
               full_(world_.reason(service.name(), "queue full")),
               waited_(world_.reason(service.name(), "queue timeout")),
               late_(world_.reason(service.name(), "too late to start")) {}
@@ -213,6 +215,7 @@ private:
             Job& job = jobs_.acquire();
             job.call = &call;
             job.request = call;
+            world_.traces.adopt(job.request, call);
             job.priority = call.priority;
             call.callee_note = reinterpret_cast<std::uint64_t>(&job);
             inside_.push_front(job);
@@ -221,6 +224,7 @@ private:
                     begin(job);
                     return;
                 case Station::Entry::waits:
+                    world_.traces.spend(call, queueing_);
                     return;
                 case Station::Entry::refused:
                     forget(job);
@@ -265,6 +269,7 @@ private:
         void compute(Strand& strand, Duration demand) override {
             static_cast<Job&>(*strand.performance).cpu_ns +=
                 static_cast<std::uint64_t>(demand.count());
+            world_.traces.branch(&strand, strand.performance->request, computing_, demand);
             cpu_.run(strand, demand);
         }
 
@@ -355,6 +360,8 @@ private:
         Script script_;
         Stream patience_;
         std::vector<std::unique_ptr<Chain>> chains_;
+        TimeLabelId queueing_;
+        TimeLabelId computing_;
         ReasonId full_;
         ReasonId waited_;
         ReasonId late_;

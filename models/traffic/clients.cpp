@@ -120,7 +120,8 @@ public:
             sum += item.value.weight;
             journeys_.push_back({Program(item.value.all_steps(), hash_of(item.name), callees_),
                                  world_.journey(item.name), sum,
-                                 static_cast<std::uint8_t>(item.value.priority)});
+                                 static_cast<std::uint8_t>(item.value.priority),
+                                 world_.traces.journey(item.name)});
         }
     }
 
@@ -176,6 +177,7 @@ private:
         Journey& books;
         double cumulative_weight;
         std::uint8_t priority;
+        std::size_t trace;  // the number of the journey in the traces
     };
 
     /// One journey of one user.
@@ -194,12 +196,14 @@ private:
         Device(Clients& clients, std::uint64_t number, ZoneId zone)
             : clients_(clients),
               script_(clients.world_, *this, clients.name()),
-              chains_(clients.callees_.connect(number, zone, script_)) {}
+              chains_(clients.callees_.connect(number, zone, script_)),
+              computing_(clients.world_.traces.label(clients.name(), TimeKind::cpu)) {}
 
         void begin(Visit& visit) { script_.begin(visit, visit.main, visit.kind->program); }
 
     private:
         void compute(Strand& strand, Duration demand) override {
+            clients_.world_.traces.branch(&strand, strand.performance->request, computing_, demand);
             strand.pause =
                 clients_.world_.engine.after(demand, action<&Device::computed>(*this, strand));
         }
@@ -220,6 +224,7 @@ private:
         Clients& clients_;
         Script script_;
         std::vector<std::unique_ptr<Chain>> chains_;
+        TimeLabelId computing_;
     };
 
     void arrive(std::uint64_t batch) {
@@ -234,6 +239,7 @@ private:
         visit.started = world_.now();
         visit.request = {.subject = subject, .priority = visit.kind->priority};
         visit.kind->books.begin(world_.now());
+        world_.traces.begin(visit.request, visit.kind->trace);
         device_of(visit).begin(visit);
     }
 
@@ -255,6 +261,7 @@ private:
 
     void finish(Visit& visit, Reply reply) {
         visit.kind->books.end(world_.now(), world_.now() - visit.started, reply);
+        world_.traces.end(visit.request, reply);
     }
 
     void leave(Visit& visit) {

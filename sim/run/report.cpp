@@ -623,6 +623,10 @@ Report make_report(const Scenario& scenario, const Trial& trial, Judgement judge
     report.predictions = std::move(topology.uses);
     report.runs = run_set(trial.main, report.effective);
     report.steady = journeys_of(usable(trial.baseline));
+    report.breakdowns = breakdowns_of(usable(trial.baseline.empty() ? trial.main : trial.baseline));
+    if (report.fault_spans.size() == 1) report.failed_times = {breakdowns_of(usable(trial.main))};
+    for (const auto& alone : trial.alone)
+        report.failed_times.push_back(breakdowns_of(usable(alone)));
     report.assumption_count = scenario.assumptions().size();
     report.assumptions = assumptions_of(scenario.assumptions());
     const auto add = [&report](const std::string& runs, const std::vector<Replication>& all) {

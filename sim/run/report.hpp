@@ -5,6 +5,7 @@
 // measure nothing. Numbers are of the observation windows, series of the whole runs.
 
 #include "sim/config/value.hpp"
+#include "sim/run/breakdown.hpp"
 #include "sim/run/judgement.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
@@ -201,10 +202,12 @@ struct Report {
     CompletionReport completion;
     Judgement judgement;
     std::vector<FaultSpan> fault_spans;
-    std::vector<Finding> findings;          // known before the run, gravest first
-    std::vector<PredictedUse> predictions;  // what the run should measure where nothing fails
-    RunSetReport runs;                      // with every fault
-    std::vector<JourneyReport> steady;      // without any; empty where the scenario has no faults
+    std::vector<Finding> findings;            // known before the run, gravest first
+    std::vector<PredictedUse> predictions;    // what the run should measure where nothing fails
+    RunSetReport runs;                        // with every fault
+    std::vector<JourneyReport> steady;        // without any; empty where the scenario has no faults
+    std::vector<BreakdownReport> breakdowns;  // without faults, where there are any
+    std::vector<std::vector<BreakdownReport>> failed_times;  // of each fault alone
     AuditReport audits;
     std::uint64_t assumption_count = 0;
     std::vector<AssumptionReport> assumptions;

@@ -101,6 +101,56 @@ Value json(const JourneyReport& journey) {
          {"series", json(journey.series)}});
 }
 
+Value json(const TimeSplitReport& split) {
+    return Value::object({{"journeys", json(split.journeys)},
+                          {"latency_mean_s", json(split.latency_mean_s)},
+                          {"parts", list_of(split.parts, [](const TimePart& part) {
+                               return Value::object({{"owner", part.label.owner},
+                                                     {"kind", name_of(part.label.kind)},
+                                                     {"mean_s", json(part.mean_s)}});
+                           })}});
+}
+
+Value json(const PathReport& path) {
+    return Value::object(
+        {{"replication", json(path.replication)},
+         {"started_s", json(path.started_s)},
+         {"latency_s", json(path.latency_s)},
+         {"outcome", name_of(path.outcome)},
+         {"reason", json(path.reason)},
+         {"critical_path", list_of(path.pieces, [](const PathReport::Piece& piece) {
+              return Value::object({{"owner", piece.label.owner},
+                                    {"kind", name_of(piece.label.kind)},
+                                    {"from_s", json(piece.from_s)},
+                                    {"to_s", json(piece.to_s)}});
+          })}});
+}
+
+Value json(const BreakdownReport& breakdown) {
+    return Value::object({{"journey", breakdown.journey},
+                          {"good", json(breakdown.good)},
+                          {"slowest", json(breakdown.slowest)},
+                          {"failed", json(breakdown.failed)},
+                          {"examples", list_of(breakdown.examples, [](const PathReport& path) {
+                               return json(path);
+                           })}});
+}
+
+/// Of each fault alone: only what failed is of interest there.
+Value failed_times(const Report& report) {
+    Value list = Value::array();
+    for (std::size_t i = 0; i < report.failed_times.size(); ++i) {
+        Value of_journeys = Value::array();
+        for (const BreakdownReport& breakdown : report.failed_times[i]) {
+            of_journeys.append(Value::object(
+                {{"journey", breakdown.journey}, {"failed", json(breakdown.failed)}}));
+        }
+        list.append(Value::object(
+            {{"fault", report.fault_spans[i].title}, {"journeys", std::move(of_journeys)}}));
+    }
+    return list;
+}
+
 Value journeys(const std::vector<JourneyReport>& reports) {
     return list_of(reports, [](const JourneyReport& journey) { return json(journey); });
 }
@@ -339,6 +389,8 @@ std::string json_report(const Report& report) {
     const auto print = [](const auto& item) { return json(item); };
     object.put("components", list_of(report.runs.components, print));
     object.put("amplification", list_of(report.runs.edges, print));
+    object.put("time", list_of(report.breakdowns, print));
+    object.put("time_of_failed_requests", failed_times(report));
     object.put("findings", list_of(report.findings, print));
     object.put("predictions", list_of(report.predictions, print));
     object.put("meters", meters(report.runs));

@@ -1,5 +1,6 @@
 #include "sim/run/report_page.hpp"
 
+#include "sim/run/report_breakdown.hpp"
 #include "sim/run/report_numbers.hpp"
 
 #include <algorithm>
@@ -643,6 +644,8 @@ Page page_of(const Report& report) {
         page.sections.push_back(latency_section(journeys));
         add_failure_section(page, journeys);
         add_curve_section(page, report);
+        add_breakdown_section(page, report.breakdowns);
+        add_failed_time_section(page, report.fault_spans, report.failed_times);
     }
     add_component_section(page, report.runs.components);
     add_edge_section(page, report.runs.edges);

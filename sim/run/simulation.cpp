@@ -129,6 +129,8 @@ private:
         for (const auto& component : world_->components()) component->close_books(result.end);
         result.readings = read(world_->meters, result.end);
         result.journeys = world_->journeys();
+        result.time_labels = world_->traces.labels();
+        result.breakdowns = world_->traces.breakdowns();
     }
 
     void close(Replication& result) {
@@ -145,6 +147,7 @@ private:
         audit_conservation(result);
         audit_littles_law(result);
         audit_work(result);
+        audit_time(result);
         if (!result.interrupted) audit_drain(result);
     }
 
@@ -183,6 +186,24 @@ private:
                  book->unfinished != 0 || std::abs(book->asked - book->done) <= slack,
                  to_text(in_seconds(Duration{std::int64_t(book->done)})) + " s done = " +
                      to_text(in_seconds(Duration{std::int64_t(book->asked)})) + " s asked for"});
+        }
+    }
+
+    // Every nanosecond of a traced journey is somebody's, and none is counted twice.
+    static void audit_time(Replication& result) {
+        for (const Breakdown& breakdown : result.breakdowns) {
+            Duration latency{};
+            Duration parts{};
+            Duration unaccounted{};
+            for (const TimeSplit* split : {&breakdown.good, &breakdown.failed}) {
+                latency += split->latency;
+                for (const Duration part : split->by_label) parts += part;
+                if (!split->by_label.empty()) unaccounted += split->by_label.front();
+            }
+            result.audits.push_back(
+                {"time accounts", breakdown.journey, latency == parts && unaccounted.count() == 0,
+                 text(latency.count()) + " ns = " + text(parts.count()) + " ns, of which " +
+                     text(unaccounted.count()) + " ns are nobody's"});
         }
     }
 

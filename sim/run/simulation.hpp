@@ -45,7 +45,7 @@ struct Readings {
 
 /// One identity that must hold in every run, and whether it did.
 struct Audit {
-    std::string law;      // "conservation", "Little's law", "utilisation law", "drained"
+    std::string law;      // "conservation", "Little's law", "utilisation law", "time accounts", "drain"
     std::string subject;  // the component and meter, or "all calls"
     bool holds;
     std::string detail;  // both sides, in numbers
@@ -81,6 +81,8 @@ struct Replication {
     Readings readings;
     std::map<Time, Readings> glimpses;  // in mid-run, without histograms, where the scenario asks
     std::vector<Reason> reasons;
+    std::vector<TimeLabel> time_labels;
+    std::vector<Breakdown> breakdowns;  // of a sample of the journeys, with those labels
     std::vector<Audit> audits;
     std::uint64_t opened = 0;
     std::uint64_t answered = 0;

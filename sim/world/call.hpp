@@ -10,6 +10,7 @@
 namespace prodsim {
 
 struct Call;
+class Traces;
 
 /// Everything that can be called. It is called, it hears a reply, and it is told that a caller
 /// gave up; a service, a cache, a link, a retry and a breaker differ only in what they do between.
@@ -82,16 +83,22 @@ static_assert(sizeof(Call) <= 64, "a call fits in one cache line");
 struct Trait {
     static constexpr std::uint8_t orphan = 1;  // somebody up the chain had already given up
     static constexpr std::uint8_t write = 2;   // changes state at the callee
+    static constexpr std::uint8_t traced = 4;  // of a journey whose time is accounted for
 };
 
 /// Opens, delivers and closes calls, and keeps their books:
 /// opened = answered + wasted + live, at every instant.
 class Calls {
 public:
+    /// The traces outlive the calls.
+    explicit Calls(Traces& traces) : traces_(traces) {}
+
     /// A call made for a request: of a journey, or of a call that is being served.
     Call& open(Node& caller, const Request& request, Time now) {
         ++opened_;
-        return pool_.acquire(request, caller, now);
+        Call& call = pool_.acquire(request, caller, now);
+        if (call.has(Trait::traced)) trace_opened(call, request);
+        return call;
     }
 
     /// Gives the call to its callee. The reply may arrive before this returns.
@@ -102,6 +109,7 @@ public:
 
     /// Ends the call. It must be the last thing that a function does with it.
     void reply(Call& call, Reply reply) {
+        if (call.has(Trait::traced)) trace_answered(call);
         if (call.caller != nullptr) {
             ++answered_;
             call.caller->on_reply(call, reply);
@@ -113,6 +121,7 @@ public:
 
     /// The caller stops waiting and will not hear of it again. REQUIRES: not abandoned yet.
     void abandon(Call& call) {
+        if (call.has(Trait::traced)) trace_abandoned(call);
         call.caller = nullptr;
         call.traits |= Trait::orphan;
         call.callee->on_abandon(call);
@@ -131,6 +140,11 @@ public:
     std::uint64_t swallowed() const { return swallowed_; }
 
 private:
+    void trace_opened(Call& call, const Request& cause);
+    void trace_answered(const Call& call);
+    void trace_abandoned(const Call& call);
+
+    Traces& traces_;
     Pool<Call> pool_;
     std::uint64_t opened_ = 0;
     std::uint64_t answered_ = 0;

@@ -30,6 +30,8 @@ Instance::Instance(World& world, std::string_view component, ZoneId zone, std::u
       reset_(world.reason(component, "crash")),
       fault_(world.reason(component, "errors")),
       retired_(world.reason(component, "instance gone")),
+      inside_(world.traces.label(component, TimeKind::inside)),
+      silence_(world.traces.label(component, TimeKind::silence)),
       errors_(world.stream(std::string(component) + "/errors")) {}
 
 void Instance::on_call(Call& call) {
@@ -43,6 +45,7 @@ void Instance::on_call(Call& call) {
         world_.calls.reply(call, {fault_outcome_, fault_});
         return;
     }
+    world_.traces.spend(call, inside_);
     accept(call);
 }
 
@@ -64,6 +67,7 @@ void Instance::turn_away(Call& call) {
 }
 
 void Instance::hold(Call& call) {
+    world_.traces.spend(call, silence_);
     call.callee_note = vanished;
     ++held_;
     if (call.is_abandoned()) {
@@ -93,6 +97,7 @@ void Instance::lose(Call& call) {
 }
 
 void Instance::freeze(Call& call) {
+    world_.traces.spend(call, silence_);
     call.callee_note = frozen;
     frozen_.push_back(&call);
 }

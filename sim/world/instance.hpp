@@ -3,6 +3,7 @@
 #include "sim/core/random.hpp"
 #include "sim/world/call.hpp"
 #include "sim/world/network.hpp"
+#include "sim/world/traces.hpp"
 
 #include <cstdint>
 #include <string>
@@ -112,6 +113,8 @@ private:
     ReasonId reset_;
     ReasonId fault_;
     ReasonId retired_;
+    TimeLabelId inside_;
+    TimeLabelId silence_;
     Stream errors_;
     std::vector<Call*> frozen_;  // came in while hanging, or were inside when the process died
 };

@@ -38,17 +38,19 @@ std::unique_ptr<Node> Link::make(World& world, std::string_view caller, std::str
     const std::string edge = std::string(caller) + " -> " + std::string(callee);
     return std::unique_ptr<Node>(new Link(world, there, back, end,
                                           world.reason(edge, "network loss"),
-                                          world.reason(edge, "network partition")));
+                                          world.reason(edge, "network partition"),
+                                          world.traces.label(edge, TimeKind::network)));
 }
 
 Link::Link(World& world, Direction there, Direction back, Node& end, ReasonId lost,
-           ReasonId rejected)
+           ReasonId rejected, TimeLabelId under_way)
     : world_(world),
       there_(there),
       back_(back),
       end_(end),
       lost_(lost),
       rejected_(rejected),
+      under_way_(under_way),
       stream_(world.stream("network")),
       passages_(world.pools.of<Passage>()) {}
 
@@ -75,6 +77,7 @@ Link::Fate Link::fate(const Direction& direction, const Request& request, std::u
 void Link::on_call(Call& call) {
     Passage& passage = passages_.acquire(Passage{&call, nullptr, {}, {}, never, false});
     call.callee_note = reinterpret_cast<std::uint64_t>(&passage);
+    world_.traces.spend(call, under_way_);
     const Fate outcome = fate(there_, call, outward);
     if (outcome.cut == PathCondition::Cut::rejects) {
         finish(passage, {Outcome::unreachable, rejected_});

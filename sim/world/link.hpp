@@ -4,6 +4,7 @@
 #include "sim/core/pool.hpp"
 #include "sim/world/call.hpp"
 #include "sim/world/network.hpp"
+#include "sim/world/traces.hpp"
 
 #include <memory>
 #include <string_view>
@@ -47,7 +48,7 @@ private:
     };
 
     Link(World& world, Direction there, Direction back, Node& end, ReasonId lost,
-         ReasonId rejected);
+         ReasonId rejected, TimeLabelId under_way);
 
     struct Fate {
         PathCondition::Cut cut;
@@ -68,6 +69,7 @@ private:
     Node& end_;
     ReasonId lost_;
     ReasonId rejected_;
+    TimeLabelId under_way_;
     Stream stream_;
     Pool<Passage>& passages_;
 };

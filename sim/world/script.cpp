@@ -147,6 +147,7 @@ Script::Script(World& world, Host& host, const std::string& stream_name)
     : world_(world),
       host_(host),
       stream_(world.stream(stream_name)),
+      pausing_(world.traces.label(stream_name, TimeKind::pause)),
       strands_(world.pools.of<Strand>()) {}
 
 void Script::begin(Performance& performance, Strand& main, const Program& program) {
@@ -215,12 +216,14 @@ Script::Next Script::move_on(Strand& strand, std::uint32_t target) {
 
 void Script::wake(Strand& strand) {
     strand.pause = {};
+    world_.traces.over(&strand, strand.performance->request);
     ++strand.at;
     run(strand);
 }
 
 void Script::resume(Strand& strand) {
     strand.on_cpu = false;
+    world_.traces.over(&strand, strand.performance->request);
     ++strand.at;
     run(strand);
 }
@@ -238,6 +241,7 @@ Script::Next Script::pause(Strand& strand, const Program::Instruction& step) {
     Draws chance = draws(strand, step);
     Duration time = sample_duration(step.law, chance);
     if (slow_ != 1) time = from_seconds(in_seconds(time) * slow_);
+    world_.traces.branch(&strand, strand.performance->request, pausing_);
     strand.pause = world_.engine.after(time, action<&Script::wake>(*this, strand));
     return Next::suspended;
 }
@@ -325,6 +329,7 @@ Script::Next Script::publish(Strand& strand, const Program::Instruction& step) {
     if (times(strand, step) > 0) {
         Call& call = open_call(strand, step);
         call.deadline = never;  // nobody waits, so nobody's deadline counts
+        world_.traces.drop(call);
         world_.calls.send(call, *chains_[step.chain]);
     }
     return move_on(strand, strand.at + 1);
@@ -491,6 +496,7 @@ void Script::unlink(Strand*& first, Strand& strand) {
 // Giving up on one branch may let another end: that must not wake the one that waits for both.
 void Script::halt(Strand& strand) {
     strand.halted = true;
+    world_.traces.over(&strand, strand.performance->request);
     if (strand.on_cpu) host_.stop_computing(strand);
     if (strand.pause.is_set()) world_.engine.cancel(strand.pause);
     let_go(strand, Leftover::cancel);

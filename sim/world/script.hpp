@@ -4,6 +4,7 @@
 #include "sim/world/call.hpp"
 #include "sim/world/cpu.hpp"
 #include "sim/world/step.hpp"
+#include "sim/world/traces.hpp"
 
 #include <array>
 #include <cstdint>
@@ -224,6 +225,7 @@ private:
     World& world_;
     Host& host_;
     Stream stream_;
+    TimeLabelId pausing_;
     double slow_ = 1;
     std::vector<Node*> chains_;
     Pool<Strand>& strands_;

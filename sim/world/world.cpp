@@ -37,6 +37,7 @@ Journey& World::journey(std::string_view name) {
 
 void World::reset_window() {
     meters.reset_window(now());
+    traces.reset_window();
     for (Journey& journey : journeys_) journey.reset_window();
 }
 

@@ -7,6 +7,7 @@
 #include "sim/world/call.hpp"
 #include "sim/world/journey.hpp"
 #include "sim/world/network.hpp"
+#include "sim/world/traces.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -49,7 +50,8 @@ public:
 
     const Catalogue& catalogue;
     Engine engine;
-    Calls calls;
+    Traces traces{engine};
+    Calls calls{traces};
     Pools pools;
     Meters meters;
     Network network;
