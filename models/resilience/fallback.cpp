@@ -31,6 +31,7 @@ public:
           parameters_(parameters),
           next_(behind.next()),
           stream_(behind.stream("fallback")),
+          standing_in_(world_.traces.label(behind.edge(), TimeKind::fallback)),
           taken_(world_.meters.counter(behind.edge(), "fallback.taken",
                                        "Failures that were answered with something lesser.")) {}
 
@@ -59,6 +60,7 @@ public:
         if (after == Duration{0}) {
             answer(wait);
         } else {
+            world_.traces.spend(call, standing_in_);
             wait.timer = world_.engine.after(after, action<&Fallback::answer>(*this, wait));
         }
     }
@@ -93,6 +95,7 @@ private:
     const Parameters& parameters_;
     Node& next_;
     Stream stream_;
+    TimeLabelId standing_in_;
     Counter& taken_;
     Pool<Wait>& waits_ = world_.pools.of<Wait>();
 };

@@ -107,6 +107,7 @@ public:
           parameters_(parameters),
           next_(behind.next()),
           salt_(behind.salt()),
+          holding_back_(world_.traces.label(behind.edge(), TimeKind::backoff)),
           calls_(counter(behind, "hedge.calls", "Calls that came in.")),
           attempts_(counter(behind, "hedge.attempts", "Attempts made for them.")),
           won_(counter(behind, "hedge.won", "Calls answered by another than the first attempt.")) {
@@ -120,6 +121,7 @@ public:
         const bool alone = call.has(Trait::write) && !parameters_.writes;
         race.attempts = alone ? 1 : static_cast<std::size_t>(parameters_.attempts);
         call.callee_note = reinterpret_cast<std::uint64_t>(&race);
+        world_.traces.spend(call, holding_back_);  // while no attempt is under way
         attempt(race);
     }
 
@@ -267,6 +269,7 @@ private:
     std::uint64_t salt_;
     std::uint32_t non_fatal_ = 0;  // a bit for each outcome
     Recent seen_;
+    TimeLabelId holding_back_;
     Counter& calls_;
     Counter& attempts_;
     Counter& won_;

@@ -40,10 +40,11 @@ enum class TimeKind : std::uint8_t {
     network,
     dns,  // finding the address
     connect,
-    backoff,
-    pause,   // a step that waits
-    inside,  // in the component, which does not say more
-    silence  // at an instance that hangs or is gone
+    backoff,   // between attempts
+    fallback,  // making a lesser answer
+    pause,     // a step that waits
+    inside,    // in the component, which does not say more
+    silence    // at an instance that hangs or is gone
 };
 
 std::string_view name_of(TimeKind kind);
