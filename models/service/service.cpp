@@ -168,9 +168,8 @@ private:
     };
 
     /// A call inside an instance.
-    struct Job : Waiter, Performance {
+    struct alignas(64) Job : Waiter, Performance {
         Call* call = nullptr;
-        Strand main;
         std::uint64_t cpu_ns = 0;
         Neighbours<Job> others;
     };
@@ -246,7 +245,7 @@ private:
                 turn_away(job, {Outcome::deadline_exceeded, late_});
                 return;
             }
-            script_.begin(job, job.main, service_.programs_[job.request.operation]);
+            script_.begin(job, service_.programs_[job.request.operation]);
         }
 
         void admitted(Waiter& waiter) { begin(static_cast<Job&>(waiter)); }

@@ -181,7 +181,6 @@ private:
     /// One journey of one user.
     struct Visit : Performance {
         explicit Visit(std::uint64_t who) : user(who) {}
-        Strand main;
         Time started{};
         Kind* kind = nullptr;
         std::uint64_t user;       // of a closed population
@@ -196,20 +195,18 @@ private:
               script_(clients.world_, *this, clients.name()),
               chains_(clients.callees_.connect(number, zone, script_)) {}
 
-        void begin(Visit& visit) { script_.begin(visit, visit.main, visit.kind->program); }
+        void begin(Visit& visit) { script_.begin(visit, visit.kind->program); }
 
     private:
         void compute(Strand& strand, Duration demand) override {
-            strand.pause =
+            strand.end =
                 clients_.world_.engine.after(demand, action<&Device::computed>(*this, strand));
         }
         void computed(Strand& strand) {
-            strand.pause = {};
+            strand.end = {};
             script_.resume(strand);
         }
-        void stop_computing(Strand& strand) override {
-            clients_.world_.engine.cancel(strand.pause);
-        }
+        void stop_computing(Strand& strand) override { clients_.world_.engine.cancel(strand.end); }
         void finished(Performance& performance, Reply reply) override {
             clients_.finish(static_cast<Visit&>(performance), reply);
         }
