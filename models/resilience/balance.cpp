@@ -214,9 +214,9 @@ public:
 
     Balance(const Behind& behind, const Parameters& parameters)
         : world_(behind.world()),
-          behind_(behind),
-          parameters_(parameters),
           callee_(behind.callee()),
+          parameters_(parameters),
+          behind_(behind),
           stream_(behind.stream("balance")),
           start_(behind.own_stream("balance")),
           keys_(behind.stream("balance/keys")),
@@ -225,6 +225,11 @@ public:
 
     void on_call(Call& call) override {
         if (version_ != callee_.version()) refresh();
+        if (call.route == 0 && only_ != nullptr) {
+            call.route = only_number_;
+            world_.calls.send(call, *only_);
+            return;
+        }
         if (call.route != 0) {
             Endpoint* pinned = find(call.route);
             if (pinned != nullptr) {
@@ -388,6 +393,9 @@ private:
             turn_ = members_.empty() ? 0 : start_.next().below(members_.size());
         }
         turn_ = members_.empty() ? 0 : turn_ % members_.size();
+        const bool shortens = members_.size() == 1 && !watches_load();
+        only_ = shortens ? members_.front()->head : nullptr;
+        only_number_ = shortens ? members_.front()->number : std::uint16_t{0};
         rehash();
     }
 
@@ -419,9 +427,13 @@ private:
     }
 
     World& world_;
-    Behind behind_;
-    const Parameters& parameters_;
     const Callee& callee_;
+    std::uint64_t version_ = ~std::uint64_t{0};
+    Node* only_ = nullptr;  // where every call goes: nothing to choose, and no load to watch
+    std::uint16_t only_number_ = 0;
+    std::vector<Endpoint*> members_;
+    const Parameters& parameters_;
+    Behind behind_;
     Stream stream_;
     Stream start_;
     Stream keys_;
@@ -429,9 +441,7 @@ private:
     Ring ring_;
     Maglev maglev_;
     ReasonId none_;
-    std::uint64_t version_ = ~std::uint64_t{0};
     std::vector<std::unique_ptr<Endpoint>> known_;  // by the number of the instance
-    std::vector<Endpoint*> members_;
     std::size_t turn_ = 0;
     std::uint64_t ties_ = 1;
     bool started_ = false;

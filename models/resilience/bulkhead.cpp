@@ -34,7 +34,8 @@ public:
 
     Bulkhead(const Behind& behind, const Parameters& parameters)
         : world_(behind.world()),
-          meters_(world_.meters, behind.edge(), "bulkhead", "a permit of the bulkhead"),
+          meters_(world_.meters.shared<StationMeters>(behind.edge(), "bulkhead",
+                                                      "a permit of the bulkhead")),
           station_(world_.engine, meters_, limits(parameters), action<&Bulkhead::admit>(*this),
                    action<&Bulkhead::expire>(*this)),
           next_(behind.next()),
@@ -115,7 +116,7 @@ private:
     }
 
     World& world_;
-    StationMeters meters_;
+    StationMeters& meters_;
     Station station_;
     Node& next_;
     TimeLabelId queueing_;

@@ -70,7 +70,8 @@ public:
     ConnectionPool(const Behind& behind, const Parameters& parameters)
         : world_(behind.world()),
           parameters_(parameters),
-          line_meters_(world_.meters, behind.edge(), "pool", "a connection of the pool"),
+          line_meters_(world_.meters.shared<StationMeters>(behind.edge(), "pool",
+                                                           "a connection of the pool")),
           station_(world_.engine, line_meters_, limits(parameters),
                    action<&ConnectionPool::admit>(*this), action<&ConnectionPool::expire>(*this)),
           next_(behind.next()),
@@ -334,7 +335,7 @@ private:
 
     World& world_;
     const Parameters& parameters_;
-    StationMeters line_meters_;
+    StationMeters& line_meters_;
     Station station_;
     Node& next_;
     Stream stream_;

@@ -125,7 +125,6 @@ private:
     struct Job;
 
     struct Run : Performance {
-        Strand main;
         Job* job = nullptr;
         Time started{};
         Neighbours<Run> others;
@@ -186,7 +185,7 @@ private:
         job.runs.push_back(run);
         job.running.add(1, world_.now());
         job.books.begin(world_.now());
-        script_.begin(run, run.main, job.program);
+        script_.begin(run, job.program);
     }
 
     void replace(Run& run) {
@@ -198,13 +197,13 @@ private:
     // ---- the script's host ----
 
     void compute(Strand& strand, Duration demand) override {
-        strand.pause = world_.engine.after(demand, action<&Schedule::computed>(*this, strand));
+        strand.end = world_.engine.after(demand, action<&Schedule::computed>(*this, strand));
     }
     void computed(Strand& strand) {
-        strand.pause = {};
+        strand.end = {};
         script_.resume(strand);
     }
-    void stop_computing(Strand& strand) override { world_.engine.cancel(strand.pause); }
+    void stop_computing(Strand& strand) override { world_.engine.cancel(strand.end); }
 
     void finished(Performance& performance, Reply reply) override {
         Run& run = static_cast<Run&>(performance);

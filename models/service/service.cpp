@@ -103,6 +103,8 @@ public:
     Service(World& world, std::string name, const Parameters& parameters)
         : Callee(world, std::move(name)),
           parameters_(parameters),
+          least_budget_(parameters.least_budget.value_or(Duration::min())),
+          patience_varies_(!parameters.queue_timeout.distribution().is_constant()),
           callees_(world, this->name(), parameters.calls),
           meters_(world.meters, this->name()) {}
 
@@ -140,33 +142,34 @@ public:
 private:
     struct InstanceMeters {
         InstanceMeters(Meters& meters, std::string_view owner)
-            : admission(meters, owner, "threads", "a thread"),
-              cpu(meters, owner),
-              latency(meters.histogram(owner, "latency", "From a call's arrival to its reply.")),
-              served(meters.counter(owner, "served", "Calls answered by their operation.")),
-              failed(meters.counter(owner, "failed", "Calls whose operation failed.")),
-              late(meters.counter(owner, "late", "Dropped: too little left to their deadline.")),
-              cpu_ns(meters.counter(owner, "cpu.work", "Processor time asked for, in ns.")),
-              wasted(
-                  meters.counter(owner, "wasted", "Calls served although their caller had gone.")),
-              wasted_cpu_ns(meters.counter(owner, "cpu.wasted",
-                                           "Processor time for callers that had gone, in ns.")) {}
+            : admission(meters, owner, "threads", "a thread"), cpu(meters, owner) {
+            const auto named = [&](const char* name, const char* doc) {
+                return MeterName{std::string(owner), name, doc};
+            };
+            meters.enlist(latency, named("latency", "From a call's arrival to its reply."));
+            meters.enlist(served, named("served", "Calls answered by their operation."));
+            meters.enlist(failed, named("failed", "Calls whose operation failed."));
+            meters.enlist(late, named("late", "Dropped: too little left to their deadline."));
+            meters.enlist(cpu_ns, named("cpu.work", "Processor time asked for, in ns."));
+            meters.enlist(wasted, named("wasted", "Calls served although their caller had gone."));
+            meters.enlist(wasted_cpu_ns,
+                          named("cpu.wasted", "Processor time for callers that had gone, in ns."));
+        }
 
         StationMeters admission;
         CpuMeters cpu;
-        Histogram& latency;
-        Counter& served;
-        Counter& failed;
-        Counter& late;
-        Counter& cpu_ns;
-        Counter& wasted;
-        Counter& wasted_cpu_ns;
+        Histogram latency;
+        Counter served;
+        Counter cpu_ns;
+        Counter failed;
+        Counter late;
+        Counter wasted;
+        Counter wasted_cpu_ns;
     };
 
     /// A call inside an instance.
-    struct Job : Waiter, Performance {
+    struct alignas(64) Job : Waiter, Performance {
         Call* call = nullptr;
-        Strand main;
         std::uint64_t cpu_ns = 0;
         Neighbours<Job> others;
     };
@@ -177,11 +180,11 @@ private:
             : Instance(service.world_, service.name(), zone, number),
               service_(service),
               meters_(service.meters_),
+              script_(world_, *this, service.name()),
               station_(world_.engine, meters_.admission, limits(service.parameters_),
                        action<&Copy::admitted>(*this), action<&Copy::expire>(*this)),
               cpu_(world_.engine, meters_.cpu, service.parameters_.cores,
                    slots(service.parameters_), action<&Copy::computed>(*this)),
-              script_(world_, *this, service.name()),
               patience_(world_.stream(service.name() + "/queue_timeout")),
               chains_(service.callees_.connect(number, zone, script_)),
               queueing_(world_.traces.label(service.name(), TimeKind::queue)),
@@ -234,20 +237,19 @@ private:
 
         /// Each with a patience of its own where it varies; drawn as 0 it is short, not endless.
         Station::Entry enter(Job& job) {
+            if (!service_.patience_varies_) return station_.enter(job);
             const Distribution& law = service_.parameters_.queue_timeout.distribution();
-            if (law.is_constant()) return station_.enter(job);
             Draws draws = patience_.draws(job.request.demand_key());
             return station_.enter(job, std::max(Duration{1}, sample_duration(law, draws)));
         }
 
         void begin(Job& job) {
-            if (service_.parameters_.least_budget &&
-                job.request.deadline - world_.now() < *service_.parameters_.least_budget) {
+            if (job.request.deadline - world_.now() < service_.least_budget_) {
                 meters_.late.add();
                 turn_away(job, {Outcome::deadline_exceeded, late_});
                 return;
             }
-            script_.begin(job, job.main, service_.programs_[job.request.operation]);
+            script_.begin(job, service_.programs_[job.request.operation]);
         }
 
         void admitted(Waiter& waiter) { begin(static_cast<Job&>(waiter)); }
@@ -353,11 +355,15 @@ private:
             jobs_.release(job);
         }
 
+        // In this order what every call needs lies side by side: at the beginning of the script and
+        // of the processors, and at the end of the station.
         Service& service_;
         InstanceMeters& meters_;
+        Pool<Job>& jobs_ = world_.pools.of<Job>();
+        List<Job, &Job::others> inside_;
+        Script script_;
         Station station_;
         Cpu cpu_;
-        Script script_;
         Stream patience_;
         std::vector<std::unique_ptr<Chain>> chains_;
         TimeLabelId queueing_;
@@ -365,8 +371,6 @@ private:
         ReasonId full_;
         ReasonId waited_;
         ReasonId late_;
-        Pool<Job>& jobs_ = world_.pools.of<Job>();
-        List<Job, &Job::others> inside_;
     };
 
     std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {
@@ -374,9 +378,11 @@ private:
     }
 
     const Parameters& parameters_;
+    std::vector<Program> programs_;
+    Duration least_budget_;  // the lowest there is when none is too little
+    bool patience_varies_;
     Callees callees_;
     InstanceMeters meters_;
-    std::vector<Program> programs_;
 };
 
 }  // namespace

@@ -183,7 +183,6 @@ private:
     /// One journey of one user.
     struct Visit : Performance {
         explicit Visit(std::uint64_t who) : user(who) {}
-        Strand main;
         Time started{};
         Kind* kind = nullptr;
         std::uint64_t user;       // of a closed population
@@ -199,21 +198,19 @@ private:
               chains_(clients.callees_.connect(number, zone, script_)),
               computing_(clients.world_.traces.label(clients.name(), TimeKind::cpu)) {}
 
-        void begin(Visit& visit) { script_.begin(visit, visit.main, visit.kind->program); }
+        void begin(Visit& visit) { script_.begin(visit, visit.kind->program); }
 
     private:
         void compute(Strand& strand, Duration demand) override {
             clients_.world_.traces.branch(&strand, strand.performance->request, computing_, demand);
-            strand.pause =
+            strand.end =
                 clients_.world_.engine.after(demand, action<&Device::computed>(*this, strand));
         }
         void computed(Strand& strand) {
-            strand.pause = {};
+            strand.end = {};
             script_.resume(strand);
         }
-        void stop_computing(Strand& strand) override {
-            clients_.world_.engine.cancel(strand.pause);
-        }
+        void stop_computing(Strand& strand) override { clients_.world_.engine.cancel(strand.end); }
         void finished(Performance& performance, Reply reply) override {
             clients_.finish(static_cast<Visit&>(performance), reply);
         }

@@ -1,5 +1,6 @@
 #include "sim/stats/meters.hpp"
 
+#include <cassert>
 #include <utility>
 
 namespace prodsim {
@@ -15,6 +16,12 @@ T& find_or_make(Meters::Shelf<T>& shelf, std::deque<T>& homes, std::string_view 
     T& home = homes.emplace_back();
     shelf.emplace(std::move(key), &home);
     return home;
+}
+
+template <class Map, class Name, class Meter>
+void put(Map& map, Name name, Meter& meter) {
+    [[maybe_unused]] const bool is_new = map.emplace(std::move(name), &meter).second;
+    assert(is_new);
 }
 
 }  // namespace
@@ -43,6 +50,20 @@ WorkBook& Meters::work(std::string_view owner) {
     WorkBook& book = work_homes_.emplace_back();
     work_.emplace(owner, &book);
     return book;
+}
+
+void Meters::enlist(Counter& counter, MeterName name) { put(counters_, std::move(name), counter); }
+
+void Meters::enlist(Level& level, MeterName name) { put(levels_, std::move(name), level); }
+
+void Meters::enlist(Histogram& histogram, MeterName name) {
+    put(histograms_, std::move(name), histogram);
+}
+
+void Meters::enlist(StayBook& book, const Level& level) { put(stays_, &level, book); }
+
+void Meters::enlist(WorkBook& book, std::string_view owner) {
+    put(work_, std::string(owner), book);
 }
 
 void Meters::reset_window(Time now) {

@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace prodsim {
 
@@ -64,8 +66,10 @@ struct MeterName {
 };
 
 /// All meters of one replication. A meter has one home that never moves: asking again for the same
-/// owner and name answers the same meter, so instances of a component share it. Iteration is in
-/// the order of the names, never of creation.
+/// owner and name answers the same meter, so instances of a component share it. Meters that are
+/// counted together had better live together, in few cache lines: they may have their home in a
+/// block of their own, which is enlisted here. Iteration is in the order of the names, never of
+/// creation.
 class Meters {
 public:
     Counter& counter(std::string_view owner, std::string_view name, std::string_view doc);
@@ -76,6 +80,22 @@ public:
     StayBook& stays(const Level& level);
 
     WorkBook& work(std::string_view owner);
+
+    /// Meters whose home is elsewhere, for as long as this lives.
+    /// REQUIRES: their names are new.
+    void enlist(Counter& counter, MeterName name);
+    void enlist(Level& level, MeterName name);
+    void enlist(Histogram& histogram, MeterName name);
+    void enlist(StayBook& book, const Level& level);
+    void enlist(WorkBook& book, std::string_view owner);
+
+    /// The block of all who ask with this owner and part; the first one makes it.
+    template <class Block>
+    Block& shared(std::string_view owner, std::string_view part, std::string_view doc) {
+        std::unique_ptr<Box>& box = boxes_[{std::string(owner), std::string(part)}];
+        if (box == nullptr) box = std::make_unique<BoxOf<Block>>(*this, owner, part, doc);
+        return static_cast<BoxOf<Block>&>(*box).block;
+    }
 
     /// Everything seen so far belongs to the warm-up.
     void reset_window(Time now);
@@ -90,6 +110,16 @@ public:
     const std::map<std::string, WorkBook*, std::less<>>& work_books() const { return work_; }
 
 private:
+    struct Box {
+        virtual ~Box() = default;
+    };
+    template <class Block>
+    struct BoxOf final : Box {
+        BoxOf(Meters& meters, std::string_view owner, std::string_view part, std::string_view doc)
+            : block(meters, owner, part, doc) {}
+        Block block;
+    };
+
     Shelf<Counter> counters_;
     Shelf<Level> levels_;
     Shelf<Histogram> histograms_;
@@ -101,6 +131,7 @@ private:
     std::deque<WorkBook> work_homes_;
     std::map<const Level*, StayBook*> stays_;
     std::map<std::string, WorkBook*, std::less<>> work_;
+    std::map<std::pair<std::string, std::string>, std::unique_ptr<Box>> boxes_;
 };
 
 }  // namespace prodsim

@@ -26,13 +26,17 @@ Duration rounded(double nanoseconds) {
 
 }  // namespace
 
-CpuMeters::CpuMeters(Meters& meters, std::string_view owner)
-    : runnable(meters.level(owner, "cpu.runnable", "On a core or wanting one.")),
-      busy(meters.level(owner, "cpu.busy", "Cores in use, in thousandths of a core.")),
-      capacity(meters.level(owner, "cpu.capacity", "Cores there are, in thousandths of a core.")),
-      tasks(meters.counter(owner, "cpu.tasks", "Pieces of processor work begun.")),
-      stays(meters.stays(runnable)),
-      work(meters.work(owner)) {}
+CpuMeters::CpuMeters(Meters& meters, std::string_view owner) {
+    const auto named = [&](const char* name, const char* doc) {
+        return MeterName{std::string(owner), name, doc};
+    };
+    meters.enlist(runnable, named("cpu.runnable", "On a core or wanting one."));
+    meters.enlist(busy, named("cpu.busy", "Cores in use, in thousandths of a core."));
+    meters.enlist(capacity, named("cpu.capacity", "Cores there are, in thousandths of a core."));
+    meters.enlist(tasks, named("cpu.tasks", "Pieces of processor work begun."));
+    meters.enlist(stays, runnable);
+    meters.enlist(work, owner);
+}
 
 Cpu::Cpu(Engine& engine, CpuMeters& meters, double cores, std::int64_t slots, Action finished)
     : engine_(engine), meters_(meters), finished_(finished), cores_(cores), slots_(slots) {

@@ -26,14 +26,17 @@ struct CpuTask {
 
 /// What a Cpu counts, shared by the instances of one component.
 struct CpuMeters {
+    /// REQUIRES: no other block has this owner.
     CpuMeters(Meters& meters, std::string_view owner);
+    CpuMeters(const CpuMeters&) = delete;
+    CpuMeters& operator=(const CpuMeters&) = delete;
 
-    Level& runnable;  // on a core or wanting one
-    Level& busy;      // cores in use, in thousandths of a core
-    Level& capacity;  // the cores there are, in thousandths of a core
-    Counter& tasks;
-    StayBook& stays;  // of `runnable`
-    WorkBook& work;
+    Level runnable;  // on a core or wanting one
+    Level busy;      // cores in use, in thousandths of a core
+    StayBook stays;  // of `runnable`
+    WorkBook work;
+    Counter tasks;
+    Level capacity;  // the cores there are, in thousandths of a core
 };
 
 /// Cores at a speed, shared by at most `slots` tasks at once; the others wait their turn. Without

@@ -101,14 +101,16 @@ private:
     template <class What>
     void for_each_frozen(What what);
 
+    // The first ones are what every call needs.
+    bool closed_ = false;
+    Outcome fault_outcome_ = Outcome::error;
     std::uint16_t number_;
     ZoneId zone_;
-    bool closed_ = false;
     Condition condition_;
+    std::vector<Call*> frozen_;  // came in while hanging, or were inside when the process died
     Condition faults_;
     Condition defects_;
     std::size_t held_ = 0;
-    Outcome fault_outcome_ = Outcome::error;
     ReasonId refused_;
     ReasonId reset_;
     ReasonId fault_;
@@ -116,7 +118,6 @@ private:
     TimeLabelId inside_;
     TimeLabelId silence_;
     Stream errors_;
-    std::vector<Call*> frozen_;  // came in while hanging, or were inside when the process died
 };
 
 }  // namespace prodsim

@@ -127,7 +127,7 @@ void Program::add(const RepeatStep& step, Callees& callees) {
 
 void Program::add(const TryStep& step, Callees& callees) {
     const std::uint32_t guard = here();
-    emit(Do::guard);
+    emit(Do::guard).detail = guard;
     const std::uint32_t outer = std::exchange(guard_, guard);
     add(step.steps, callees);
     guard_ = outer;
@@ -148,14 +148,14 @@ Script::Script(World& world, Host& host, const std::string& stream_name)
       host_(host),
       stream_(world.stream(stream_name)),
       pausing_(world.traces.label(stream_name, TimeKind::pause)),
-      strands_(world.pools.of<Strand>()) {}
+      side_strands_(world.pools.of<SideStrand>()) {}
 
-void Script::begin(Performance& performance, Strand& main, const Program& program) {
+void Script::begin(Performance& performance, const Program& program) {
     performance.program = &program;
-    performance.main = &main;
     performance.strands = 1;
-    main.performance = &performance;
-    run(main);
+    performance.main.performance = &performance;
+    performance.main.at = &program.code_[1];
+    run(performance.main);
 }
 
 void Script::run(Strand& strand) {
@@ -171,13 +171,13 @@ void Script::leave_loop(Strand& strand) {
     strand.running = false;
     if (!strand.halted) return;
     Performance& performance = *strand.performance;
-    if (strand.made) strands_.release(strand);
+    if (&strand != &performance.main) side_strands_.release(static_cast<SideStrand&>(strand));
     if (--performance.strands == 0) host_.vanished(performance);
 }
 
 Script::Next Script::execute(Strand& strand) {
     using Do = Program::Do;
-    const Program::Instruction& step = strand.performance->program->code_[strand.at];
+    const Program::Instruction& step = *strand.at;
     switch (step.what) {
         case Do::cpu:
             return compute(strand, step);
@@ -196,26 +196,31 @@ Script::Next Script::execute(Strand& strand) {
         case Do::fork:
             return fork(strand, step);
         case Do::guard:
-            strand.guard = strand.at;
-            return move_on(strand, strand.at + 1);
+            strand.guard = step.detail;
+            return move_on(strand);
         case Do::unguard:
             strand.guard = step.target;
-            return move_on(strand, strand.at + 1);
+            return move_on(strand);
         case Do::jump:
-            return move_on(strand, step.target);
+            return jump(strand, step.target);
         case Do::end:
             break;
     }
     return end(strand, {});
 }
 
-Script::Next Script::move_on(Strand& strand, std::uint32_t target) {
-    strand.at = target;
+Script::Next Script::move_on(Strand& strand) {
+    ++strand.at;
+    return Next::go_on;
+}
+
+Script::Next Script::jump(Strand& strand, std::uint32_t target) {
+    strand.at = &strand.performance->program->code_[target];
     return Next::go_on;
 }
 
 void Script::wake(Strand& strand) {
-    strand.pause = {};
+    strand.end = {};
     world_.traces.over(&strand, strand.performance->request);
     ++strand.at;
     run(strand);
@@ -231,7 +236,7 @@ void Script::resume(Strand& strand) {
 Script::Next Script::compute(Strand& strand, const Program::Instruction& step) {
     Draws chance = draws(strand, step);
     const Duration demand = sample_duration(step.law, chance);
-    if (demand.count() == 0) return move_on(strand, strand.at + 1);
+    if (demand.count() == 0) return move_on(strand);
     strand.on_cpu = true;
     host_.compute(strand, demand);
     return Next::suspended;
@@ -242,7 +247,7 @@ Script::Next Script::pause(Strand& strand, const Program::Instruction& step) {
     Duration time = sample_duration(step.law, chance);
     if (slow_ != 1) time = from_seconds(in_seconds(time) * slow_);
     world_.traces.branch(&strand, strand.performance->request, pausing_);
-    strand.pause = world_.engine.after(time, action<&Script::wake>(*this, strand));
+    strand.end = world_.engine.after(time, action<&Script::wake>(*this, strand));
     return Next::suspended;
 }
 
@@ -290,15 +295,14 @@ Call& Script::open_call(Strand& strand, const Program::Instruction& step) {
 Script::Next Script::make_call(Strand& strand, const Program::Instruction& step) {
     if (strand.left == 0) {
         strand.left = times(strand, step);
-        if (strand.left == 0) return move_on(strand, strand.at + 1);
+        if (strand.left == 0) return move_on(strand);
     }
     Call& call = open_call(strand, step);
     call.caller_note = reinterpret_cast<std::uint64_t>(&strand);
     strand.call = &call;
-    strand.replied = false;
     world_.calls.send(call, *chains_[step.chain]);
-    if (strand.halted) return Next::suspended;
-    return strand.replied ? take_reply(strand) : Next::suspended;
+    if (strand.halted || strand.call != nullptr) return Next::suspended;
+    return take_reply(strand);
 }
 
 void Script::on_reply(Call& call, Reply reply) {
@@ -306,13 +310,9 @@ void Script::on_reply(Call& call, Reply reply) {
     auto& strand = call.caller_frame<Strand>();
     strand.call = nullptr;
     strand.reply = reply;
-    if (strand.running) {
-        strand.replied = true;
-    } else {
-        strand.running = true;
-        const Next next = take_reply(strand);
-        if (next == Next::go_on) run(strand);
-    }
+    if (strand.running) return;  // the loop takes it up
+    strand.running = true;
+    if (take_reply(strand) == Next::go_on) run(strand);
 }
 
 Script::Next Script::take_reply(Strand& strand) {
@@ -332,7 +332,7 @@ Script::Next Script::publish(Strand& strand, const Program::Instruction& step) {
         world_.traces.drop(call);
         world_.calls.send(call, *chains_[step.chain]);
     }
-    return move_on(strand, strand.at + 1);
+    return move_on(strand);
 }
 
 void Script::on_call(Call&) { assert(false && "a script is not called"); }
@@ -344,13 +344,13 @@ void Script::on_abandon(Call&) { assert(false && "a script is not called"); }
 Script::Next Script::start_repeat(Strand& strand, const Program::Instruction& step) {
     const std::uint32_t rounds = count(strand, step, step.law);
     strand.rounds[step.detail] = rounds;
-    return move_on(strand, rounds == 0 ? step.target : strand.at + 1);
+    return rounds == 0 ? jump(strand, step.target) : move_on(strand);
 }
 
 Script::Next Script::next_round(Strand& strand, const Program::Instruction& step) {
     strand.salt = mix(strand.salt, step.key);
     const bool another = --strand.rounds[step.detail] > 0;
-    return move_on(strand, another ? step.target : strand.at + 1);
+    return another ? jump(strand, step.target) : move_on(strand);
 }
 
 Script::Next Script::choose(Strand& strand, const Program::Instruction& step) {
@@ -359,30 +359,33 @@ Script::Next Script::choose(Strand& strand, const Program::Instruction& step) {
     const double point = chance.uniform() * choice.cumulative.back();
     const auto last = choice.cumulative.end() - 1;
     const auto taken = std::upper_bound(choice.cumulative.begin(), last, point);
-    return move_on(strand,
-                   choice.targets[static_cast<std::size_t>(taken - choice.cumulative.begin())]);
+    return jump(strand,
+                choice.targets[static_cast<std::size_t>(taken - choice.cumulative.begin())]);
 }
 
 Script::Next Script::fail(Strand& strand, Reply reply) {
     if (strand.guard == 0) return end(strand, reply);
     strand.performance->degraded = true;
-    return move_on(strand, strand.performance->program->code_[strand.guard].target);
+    return jump(strand, strand.performance->program->code_[strand.guard].target);
 }
 
 Script::Next Script::end(Strand& strand, Reply reply) {
     Performance& performance = *strand.performance;
-    if (performance.main == &strand) {
-        performance.main = nullptr;
+    if (&strand == &performance.main) {
+        performance.ended = true;
         if (reply.outcome == Outcome::ok && performance.degraded) {
             reply.outcome = Outcome::degraded;
         }
         host_.finished(performance, reply);
         if (--performance.strands == 0) host_.vanished(performance);
-    } else if (strand.parent != nullptr) {
-        branch_ended(*strand.parent, strand, reply);
+        return Next::ended;
+    }
+    auto& branch = static_cast<SideStrand&>(strand);
+    if (branch.parent != nullptr) {
+        branch_ended(*branch.parent, branch, reply);
     } else {
-        unlink(performance.detached, strand);
-        forget(strand);
+        unlink(performance.detached, branch);
+        forget(branch);
         if (performance.strands == 0) host_.vanished(performance);
     }
     return Next::ended;
@@ -394,7 +397,7 @@ Script::Next Script::end(Strand& strand, Reply reply) {
 Script::Next Script::fork(Strand& strand, const Program::Instruction& step) {
     const Program::Fork& plan = strand.performance->program->forks_[step.detail];
     strand.succeeded = 0;
-    strand.pending = plan.total;
+    strand.left = plan.total;
     strand.reply = {};
     strand.branches = nullptr;
     std::uint64_t number = 0;
@@ -410,21 +413,20 @@ Script::Next Script::fork(Strand& strand, const Program::Instruction& step) {
 }
 
 void Script::start_branch(Strand& parent, std::uint32_t at, std::uint64_t number) {
-    Strand& branch = strands_.acquire();
+    SideStrand& branch = side_strands_.acquire();
     branch.performance = parent.performance;
-    branch.made = true;
     branch.parent = &parent;
     link(parent.branches, branch);
     branch.salt = mix(parent.salt + at, number);
-    branch.at = at;
+    branch.at = &parent.performance->program->code_[at];
     ++parent.performance->strands;
     run(branch);
 }
 
-void Script::branch_ended(Strand& parent, Strand& branch, Reply reply) {
+void Script::branch_ended(Strand& parent, SideStrand& branch, Reply reply) {
     unlink(parent.branches, branch);
     forget(branch);
-    --parent.pending;
+    --parent.left;
     if (reply.good()) {
         ++parent.succeeded;
         parent.performance->degraded |= reply.outcome != Outcome::ok;
@@ -442,34 +444,34 @@ void Script::branch_ended(Strand& parent, Strand& branch, Reply reply) {
 
 Script::Joined Script::joined(const Strand& parent) const {
     const Program& program = *parent.performance->program;
-    const Program::Fork& plan = program.forks_[program.code_[parent.at].detail];
+    const Program::Fork& plan = program.forks_[parent.at->detail];
     if (parent.succeeded >= plan.needed) return Joined::succeeded;
-    if (plan.on_failure == BranchFailure::cancel &&
-        parent.succeeded + parent.pending < plan.needed) {
+    if (plan.on_failure == BranchFailure::cancel && parent.succeeded + parent.left < plan.needed) {
         return Joined::failed;
     }
-    if (parent.pending > 0) return Joined::not_yet;
+    if (parent.left > 0) return Joined::not_yet;
     const bool forgiven = plan.on_failure == BranchFailure::ignore && plan.needed == plan.total;
     return forgiven ? Joined::succeeded : Joined::failed;
 }
 
 Script::Next Script::finish_fork(Strand& parent, Joined how) {
     const Program& program = *parent.performance->program;
-    const Program::Instruction& step = program.code_[parent.at];
+    const Program::Instruction& step = *parent.at;
     const bool failed = how == Joined::failed;
     let_go(parent, failed ? Leftover::cancel : program.forks_[step.detail].leftover);
+    parent.left = 0;
     if (parent.halted) return Next::suspended;
     if (failed) return fail(parent, parent.reply);
     if (!parent.reply.good() && program.forks_[step.detail].on_failure == BranchFailure::ignore) {
         parent.performance->degraded = true;
     }
-    return move_on(parent, step.target);
+    return jump(parent, step.target);
 }
 
 void Script::let_go(Strand& parent, Leftover leftover) {
     Performance& performance = *parent.performance;
     while (parent.branches != nullptr) {
-        Strand& branch = *parent.branches;
+        SideStrand& branch = *parent.branches;
         unlink(parent.branches, branch);
         branch.parent = nullptr;
         if (leftover == Leftover::run_on) {
@@ -481,16 +483,16 @@ void Script::let_go(Strand& parent, Leftover leftover) {
     }
 }
 
-void Script::link(Strand*& first, Strand& strand) {
-    strand.elder = nullptr;
-    strand.sibling = first;
-    if (first != nullptr) first->elder = &strand;
-    first = &strand;
+void Script::link(SideStrand*& first, SideStrand& branch) {
+    branch.elder = nullptr;
+    branch.sibling = first;
+    if (first != nullptr) first->elder = &branch;
+    first = &branch;
 }
 
-void Script::unlink(Strand*& first, Strand& strand) {
-    (strand.elder == nullptr ? first : strand.elder->sibling) = strand.sibling;
-    if (strand.sibling != nullptr) strand.sibling->elder = strand.elder;
+void Script::unlink(SideStrand*& first, SideStrand& branch) {
+    (branch.elder == nullptr ? first : branch.elder->sibling) = branch.sibling;
+    if (branch.sibling != nullptr) branch.sibling->elder = branch.elder;
 }
 
 // Giving up on one branch may let another end: that must not wake the one that waits for both.
@@ -498,33 +500,33 @@ void Script::halt(Strand& strand) {
     strand.halted = true;
     world_.traces.over(&strand, strand.performance->request);
     if (strand.on_cpu) host_.stop_computing(strand);
-    if (strand.pause.is_set()) world_.engine.cancel(strand.pause);
+    if (strand.end.is_set()) world_.engine.cancel(strand.end);
     let_go(strand, Leftover::cancel);
     if (strand.call != nullptr) world_.calls.abandon(*std::exchange(strand.call, nullptr));
 }
 
-void Script::forget(Strand& branch) {
+void Script::forget(SideStrand& branch) {
     --branch.performance->strands;
-    strands_.release(branch);
+    side_strands_.release(branch);
 }
 
 void Script::stop(Performance& performance) {
-    if (performance.main == nullptr) return;
-    Strand& main = *std::exchange(performance.main, nullptr);
-    halt(main);
-    if (!main.running && --performance.strands == 0) host_.vanished(performance);
+    if (std::exchange(performance.ended, true)) return;
+    halt(performance.main);
+    if (performance.main.running) return;
+    if (--performance.strands == 0) host_.vanished(performance);
 }
 
 void Script::kill(Performance& performance) {
     while (performance.detached != nullptr) {
-        Strand& strand = *performance.detached;
+        SideStrand& strand = *performance.detached;
         assert(!strand.running && "a process does not die in the middle of an instant");
         unlink(performance.detached, strand);
         halt(strand);
         forget(strand);
     }
-    if (performance.main != nullptr) {
-        halt(*std::exchange(performance.main, nullptr));
+    if (!std::exchange(performance.ended, true)) {
+        halt(performance.main);
         --performance.strands;
     }
     host_.vanished(performance);

@@ -32,6 +32,7 @@ public:
 
 private:
     friend class Script;
+    friend struct Strand;
 
     enum class Do : std::uint8_t {
         cpu,
@@ -104,41 +105,43 @@ private:
     std::vector<Fork> forks_;
 };
 
-struct Strand;
+struct Performance;
+struct SideStrand;
 
-/// One run of a program on behalf of one request: what its strands have in common.
+/// One line of control. A parallel step makes more of them. What has no initial value is set by the
+/// step that uses it. A pause ends like a piece of work, at `end`.
+struct Strand : CpuTask {
+    bool running = false;  // inside the loop of `run`
+    bool halted = false;   // given up; if it was inside the loop, it is forgotten at its end
+    bool on_cpu = false;
+    Performance* performance = nullptr;
+    const Program::Instruction* at;  // where it stands
+    SideStrand* branches = nullptr;  // those it waits for
+    Call* call = nullptr;            // under way
+    std::uint64_t salt = 0;          // tells branches and rounds apart in the draws
+    std::uint32_t guard = 0;         // the innermost guard around it; 0: none
+    std::uint32_t left = 0;          // of this step: calls to be made, branches that have not ended
+    std::uint32_t succeeded;         // branches of a parallel step
+    std::array<std::uint32_t, Program::deepest_repeat> rounds;  // still to go, by depth
+    Reply reply;  // of the call, or the first failure among the branches
+};
+
+/// A strand that a parallel step has made.
+struct SideStrand : Strand {
+    Strand* parent = nullptr;  // whoever waits for it; none: it runs on
+    SideStrand* sibling;       // the next branch of the same step, or the next that nobody awaits
+    SideStrand* elder;         // the one before it
+};
+
+/// One run of a program on behalf of one request: its main strand, and what all strands share.
 struct Performance {
     Request request;
     const Program* program = nullptr;
-    Strand* main = nullptr;
-    Strand* detached = nullptr;  // strands that nobody waits for, linked by `sibling`
-    std::uint32_t strands = 0;   // alive, the main one included
-    bool degraded = false;       // a fallback was taken, or a callee said so
-};
-
-/// One line of control. A parallel step makes more of them. What has no initial value is set by the
-/// step that uses it.
-struct Strand : CpuTask {
-    Performance* performance = nullptr;
-    Strand* parent = nullptr;    // whoever waits in a parallel step for this one
-    Strand* sibling;             // the next branch of the same step, or the next that nobody awaits
-    Strand* elder;               // the one before it
-    Strand* branches = nullptr;  // those this one waits for
-    Call* call = nullptr;        // under way
-    Timer pause;
-    std::uint64_t salt = 0;   // tells branches and rounds apart in the draws
-    std::uint32_t at = 1;     // the instruction it stands at; 0 is none
-    std::uint32_t guard = 0;  // the innermost guard around it; 0: none
-    std::uint32_t left = 0;   // calls of this step still to be made
-    std::array<std::uint32_t, Program::deepest_repeat> rounds;  // still to go, by depth
-    std::uint32_t succeeded;                                    // branches of a parallel step
-    std::uint32_t pending;
-    Reply reply;           // of the call, or the first failure among the branches
-    bool running = false;  // inside the loop of `run`
-    bool replied = false;  // the call was answered while it was inside the loop
-    bool halted = false;   // given up; if it was inside the loop, it is forgotten at its end
-    bool made = false;     // by the script, which takes it back; else the host's own
-    bool on_cpu = false;
+    SideStrand* detached = nullptr;  // strands that nobody waits for, linked by `sibling`
+    std::uint32_t strands = 0;       // alive, the main one included
+    bool ended = false;              // the main strand has
+    bool degraded = false;           // a fallback was taken, or a callee said so
+    Strand main;
 };
 
 /// Performs programs for one calling instance. A reply that arrives inside the call that caused it
@@ -165,7 +168,7 @@ public:
 
     /// Begins `program` for what `performance.request` says. Both are the host's to keep until
     /// `vanished`.
-    void begin(Performance& performance, Strand& main, const Program& program);
+    void begin(Performance& performance, const Program& program);
 
     /// The processor work of the strand is done.
     void resume(Strand& strand);
@@ -200,21 +203,22 @@ private:
     Next next_round(Strand& strand, const Program::Instruction& step);
     Next choose(Strand& strand, const Program::Instruction& step);
     Next fork(Strand& strand, const Program::Instruction& step);
-    Next move_on(Strand& strand, std::uint32_t target);
+    static Next move_on(Strand& strand);
+    static Next jump(Strand& strand, std::uint32_t target);
     Next fail(Strand& strand, Reply reply);
     Next end(Strand& strand, Reply reply);
 
     Call& open_call(Strand& strand, const Program::Instruction& step);
     void start_branch(Strand& parent, std::uint32_t at, std::uint64_t number);
-    void branch_ended(Strand& parent, Strand& branch, Reply reply);
+    void branch_ended(Strand& parent, SideStrand& branch, Reply reply);
     enum class Joined : std::uint8_t { not_yet, succeeded, failed };
     Joined joined(const Strand& parent) const;
     Next finish_fork(Strand& parent, Joined how);
     void let_go(Strand& parent, Leftover leftover);
     void halt(Strand& strand);
-    static void link(Strand*& first, Strand& strand);
-    static void unlink(Strand*& first, Strand& strand);
-    void forget(Strand& strand);
+    static void link(SideStrand*& first, SideStrand& branch);
+    static void unlink(SideStrand*& first, SideStrand& branch);
+    void forget(SideStrand& branch);
     void wake(Strand& strand);
 
     Draws draws(const Strand& strand, const Program::Instruction& step) const;
@@ -226,9 +230,9 @@ private:
     Host& host_;
     Stream stream_;
     TimeLabelId pausing_;
-    double slow_ = 1;
     std::vector<Node*> chains_;
-    Pool<Strand>& strands_;
+    double slow_ = 1;
+    Pool<SideStrand>& side_strands_;
 };
 
 }  // namespace prodsim

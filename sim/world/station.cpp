@@ -21,32 +21,31 @@ std::span<const Word> words(Discipline) {
 }
 
 StationMeters::StationMeters(Meters& meters, std::string_view owner, std::string_view part,
-                             std::string_view doc)
-    : present(meters.level(owner, std::string(part) + ".present",
-                           "Waiting for or holding " + std::string(doc) + ".")),
-      waiting(meters.level(owner, std::string(part) + ".waiting",
-                           "Waiting for " + std::string(doc) + ".")),
-      arrivals(meters.counter(owner, std::string(part) + ".arrivals",
-                              "Asked for " + std::string(doc) + ".")),
-      rejected(meters.counter(owner, std::string(part) + ".rejected",
-                              "Turned away: the line for " + std::string(doc) + " was full.")),
-      expired(meters.counter(owner, std::string(part) + ".expired",
-                             "Waited too long for " + std::string(doc) + ".")),
-      withdrawn(
-          meters.counter(owner, std::string(part) + ".withdrawn",
-                         "Left the line for " + std::string(doc) + " because the caller gave up.")),
-      wait(meters.histogram(owner, std::string(part) + ".wait",
-                            "Time spent waiting for " + std::string(doc) + ".")),
-      stays(meters.stays(present)) {}
+                             std::string_view doc) {
+    const auto named = [&](std::string_view name, std::string_view before,
+                           std::string_view after = "") {
+        return MeterName{std::string(owner), std::string(part) + "." + std::string(name),
+                         std::string(before) + std::string(doc) + std::string(after) + "."};
+    };
+    meters.enlist(present, named("present", "Waiting for or holding "));
+    meters.enlist(waiting, named("waiting", "Waiting for "));
+    meters.enlist(arrivals, named("arrivals", "Asked for "));
+    meters.enlist(rejected, named("rejected", "Turned away: the line for ", " was full"));
+    meters.enlist(expired, named("expired", "Waited too long for "));
+    meters.enlist(withdrawn,
+                  named("withdrawn", "Left the line for ", " because the caller gave up"));
+    meters.enlist(wait, named("wait", "Time spent waiting for "));
+    meters.enlist(stays, present);
+}
 
 Station::Station(Engine& engine, StationMeters& meters, Limits limits, Action served,
                  Action expired)
-    : engine_(engine),
-      meters_(meters),
-      servers_(limits.servers),
+    : served_(served),
+      expired_(expired),
       limits_(limits),
-      served_(served),
-      expired_(expired) {
+      engine_(engine),
+      meters_(meters),
+      servers_(limits.servers) {
     assert(limits.servers >= 0);
     if (limits.discipline == Discipline::priority) by_priority_.resize(priorities);
 }

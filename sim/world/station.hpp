@@ -26,19 +26,23 @@ struct Waiter {
     bool waiting = false;
 };
 
-/// What a station counts, shared by the instances of one component.
+/// What a station counts, shared by the instances of one component. What every visit touches
+/// stands first.
 struct StationMeters {
+    /// REQUIRES: no other block has this owner and part.
     StationMeters(Meters& meters, std::string_view owner, std::string_view part,
                   std::string_view doc);
+    StationMeters(const StationMeters&) = delete;
+    StationMeters& operator=(const StationMeters&) = delete;
 
-    Level& present;      // waiting or in service
-    Level& waiting;      // in the line
-    Counter& arrivals;   // asked for a server
-    Counter& rejected;   // the line was full
-    Counter& expired;    // waited too long
-    Counter& withdrawn;  // the caller left the line
-    Histogram& wait;     // time in the line of those who got a server, 0 included
-    StayBook& stays;     // the summed stays, counted at the exits: the other side of Little's law
+    Level present;      // waiting or in service
+    Histogram wait;     // time in the line of those who got a server, 0 included
+    StayBook stays;     // the summed stays, counted at the exits: the other side of Little's law
+    Counter arrivals;   // asked for a server
+    Counter rejected;   // the line was full
+    Counter expired;    // waited too long
+    Counter withdrawn;  // the caller left the line
+    Level waiting;      // in the line
 };
 
 /// A number of servers (threads, connections, permits, disks) and a line for those who find none
@@ -115,17 +119,18 @@ private:
     void gone(const Waiter& waiter);
     Queue& queue_of(const Waiter& waiter);
 
+    // The last ones are what every visit needs.
+    std::vector<Queue> by_priority_;  // only when the discipline asks for it
+    Action served_;
+    Action expired_;
+    Limits limits_;
+    Queue line_;
+    bool serving_ = false;
     Engine& engine_;
     StationMeters& meters_;
     std::int64_t servers_;
-    Limits limits_;
-    Action served_;
-    Action expired_;
     std::int64_t busy_ = 0;
     std::int64_t length_ = 0;
-    bool serving_ = false;
-    Queue line_;
-    std::vector<Queue> by_priority_;  // only when the discipline asks for it
 };
 
 inline void Station::gone(const Waiter& waiter) {
