@@ -9,6 +9,7 @@ Catalogue full_catalogue() {
     Catalogue catalogue;
     void add_clients(Catalogue&);         add_clients(catalogue);
     void add_load_balancer(Catalogue&);   add_load_balancer(catalogue);
+    void add_gateway(Catalogue&);         add_gateway(catalogue);
     void add_dns(Catalogue&);             add_dns(catalogue);
     void add_cdn(Catalogue&);             add_cdn(catalogue);
     void add_firewall(Catalogue&);        add_firewall(catalogue);

@@ -29,6 +29,7 @@ void add_third_party(Catalogue& catalogue);
 void add_dns(Catalogue& catalogue);
 void add_cdn(Catalogue& catalogue);
 void add_firewall(Catalogue& catalogue);
+void add_gateway(Catalogue& catalogue);
 
 }  // namespace prodsim
 
@@ -45,6 +46,7 @@ inline Catalogue everything() {
     add_dns(catalogue);
     add_cdn(catalogue);
     add_firewall(catalogue);
+    add_gateway(catalogue);
     return catalogue;
 }
 
