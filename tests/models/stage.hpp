@@ -30,6 +30,7 @@ void add_dns(Catalogue& catalogue);
 void add_cdn(Catalogue& catalogue);
 void add_firewall(Catalogue& catalogue);
 void add_gateway(Catalogue& catalogue);
+void add_object_store(Catalogue& catalogue);
 
 }  // namespace prodsim
 
@@ -47,6 +48,7 @@ inline Catalogue everything() {
     add_cdn(catalogue);
     add_firewall(catalogue);
     add_gateway(catalogue);
+    add_object_store(catalogue);
     return catalogue;
 }
 
