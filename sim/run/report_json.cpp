@@ -139,6 +139,19 @@ Value json(const EdgeReport& edge) {
                           {"amplification", json(edge.amplification)}});
 }
 
+Value costs(const RunSetReport& runs) {
+    if (runs.costs.empty()) return Value();
+    Value components = list_of(runs.costs, [](const CostReport& cost) {
+        return Value::object({{"component", cost.name},
+                              {"instances", json(cost.instances)},
+                              {"paid_calls_per_s", json(cost.calls_per_s)},
+                              {"per_hour", json(cost.per_hour)}});
+    });
+    return Value::object({{"per_hour", json(runs.cost_per_hour)},
+                          {"per_1000_good", json(runs.cost_per_1000_good)},
+                          {"components", std::move(components)}});
+}
+
 Value meters(const RunSetReport& runs) {
     Value counters = list_of(runs.counters, [](const CounterReport& counter) {
         return Value::object({{"owner", counter.name.owner},
@@ -339,6 +352,7 @@ std::string json_report(const Report& report) {
     const auto print = [](const auto& item) { return json(item); };
     object.put("components", list_of(report.runs.components, print));
     object.put("amplification", list_of(report.runs.edges, print));
+    object.put("costs", costs(report.runs));
     object.put("findings", list_of(report.findings, print));
     object.put("predictions", list_of(report.predictions, print));
     object.put("meters", meters(report.runs));

@@ -70,6 +70,7 @@ class Run {
 public:
     Run(const Scenario& scenario, const RunPlan& plan, RunWatch& watch)
         : plan_(plan),
+          prices_(scenario.parameters().prices),
           watch_(watch),
           instants_(glimpses_of(scenario, plan)),
           world_(scenario.world(plan.seed, plan.replication)),
@@ -129,6 +130,7 @@ private:
         for (const auto& component : world_->components()) component->close_books(result.end);
         result.readings = read(world_->meters, result.end);
         result.journeys = world_->journeys();
+        result.bill = bill_of(prices_, *world_, std::min(start_of_run + plan_.warm_up, result.end));
     }
 
     void close(Replication& result) {
@@ -212,6 +214,7 @@ private:
     }
 
     RunPlan plan_;
+    const Named<Price>& prices_;
     RunWatch& watch_;
     std::set<Time> instants_;  // still to come
     std::unique_ptr<World> world_;
