@@ -9,6 +9,7 @@ Catalogue full_catalogue() {
     Catalogue catalogue;
     void add_clients(Catalogue&);         add_clients(catalogue);
     void add_load_balancer(Catalogue&);   add_load_balancer(catalogue);
+    void add_gateway(Catalogue&);         add_gateway(catalogue);
     void add_dns(Catalogue&);             add_dns(catalogue);
     void add_cdn(Catalogue&);             add_cdn(catalogue);
     void add_firewall(Catalogue&);        add_firewall(catalogue);
@@ -22,6 +23,7 @@ Catalogue full_catalogue() {
     void add_rollout(Catalogue&);         add_rollout(catalogue);
     void add_broker(Catalogue&);          add_broker(catalogue);
     void add_document_store(Catalogue&);  add_document_store(catalogue);
+    void add_object_store(Catalogue&);    add_object_store(catalogue);
     void add_tokens(Catalogue&);          add_tokens(catalogue);
     void add_balance(Catalogue&);         add_balance(catalogue);
     void add_bulkhead(Catalogue&);        add_bulkhead(catalogue);

@@ -439,7 +439,9 @@ private:
         void call_origin(Load& load, const Call& cause) {
             meters_.loads.add();
             Call& child = world_.calls.open(*this, cause, world_.now());
-            child.subject = mix(cause.subject, load.object.key);
+            // In this order: the key of an object that never comes again is mix(cause.subject), and
+            // mix(s, mix(s)) is the same for every s.
+            child.subject = mix(load.object.key, cause.subject);
             child.operation = cache_.origin_operation_;
             child.route = 0;
             child.traits &= static_cast<std::uint8_t>(~Trait::write);

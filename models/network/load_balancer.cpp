@@ -15,8 +15,8 @@
 #include "sim/world/demand.hpp"
 #include "sim/world/inside.hpp"
 #include "sim/world/station.hpp"
+#include "sim/world/taking_turns.hpp"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -24,39 +24,13 @@
 namespace prodsim {
 namespace {
 
-/// Chooses one of the words of a field in a description whose type is private to its file.
-class Rewording final : public Fields {
-public:
-    Rewording(std::string_view field, std::string_view word) : field_(field), word_(word) {}
-
-private:
-    void visit(const Field& field, const Slot& slot) override {
-        const auto* worded = std::get_if<WordSlot>(&slot.type);
-        if (field.name != field_ || worded == nullptr) return;
-        for (const Word& word : worded->words) {
-            if (word.name == word_) worded->assign(worded->word, word.value);
-        }
-    }
-
-    std::string_view field_;
-    std::string_view word_;
-};
-
-Choice<PolicyFamily> round_robin(const Catalogue& catalogue) {
-    Choice<PolicyFamily> balance;
-    balance.chosen() = catalogue.default_balance();
-    Rewording in_turn("algorithm", "round_robin");
-    balance.chosen().describe(balance.chosen().parameters, in_turn);
-    return balance;
-}
-
 class LoadBalancer final : public Callee {
 public:
     struct Parameters {
         std::int64_t instances = 1;
         std::vector<std::string> zones;
         ComponentName target;
-        std::optional<std::vector<Choice<PolicyFamily>>> policy;
+        std::optional<Policies> policy;
         Law<Duration> latency = "0s";
         std::int64_t connections = 16384;
 
@@ -81,16 +55,8 @@ public:
     LoadBalancer(World& world, std::string name, const Parameters& parameters)
         : Callee(world, std::move(name)),
           parameters_(parameters),
-          forwarding_{parameters.policy.value_or(std::vector<Choice<PolicyFamily>>{})},
-          meters_(world.meters, this->name()) {
-        const auto balances = [&](const Choice<PolicyFamily>& policy) {
-            return world.catalogue.kind_of(policy.word()) == PolicyKind::balancing;
-        };
-        auto& policy = forwarding_.policy;
-        if (std::none_of(policy.begin(), policy.end(), balances)) {
-            policy.push_back(round_robin(world.catalogue));
-        }
-    }
+          forwarding_(taking_turns(world.catalogue, parameters.policy.value_or(Policies{}))),
+          meters_(world.meters, this->name()) {}
 
     std::optional<std::uint16_t> operation(std::string_view wanted) const override {
         return operation_behind(world_, parameters_.target, wanted);

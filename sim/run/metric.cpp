@@ -84,6 +84,10 @@ constexpr std::string_view journey_quantities[] = {
 
 constexpr std::string_view division = " per ";
 
+// Of everything together: no name and no dot before them.
+constexpr std::string_view cost_per_hour = "cost_per_hour";
+constexpr std::string_view cost_per_1000_good = "cost_per_1000_good";
+
 bool is_journey_quantity(std::string_view quantity) {
     for (const std::string_view known : journey_quantities) {
         if (known == quantity) return true;
@@ -161,6 +165,12 @@ std::optional<Metric> Metric::parse(std::string_view name) {
         metric->per_.push_back(*divisor);
         return metric;
     }
+    if (name == cost_per_hour || name == cost_per_1000_good) {
+        Metric metric;
+        metric.name_ = name;
+        metric.quantity_ = name;
+        return metric;
+    }
     const std::size_t dot = name.find('.');
     if (dot == std::string_view::npos || dot == 0 || dot + 1 == name.size()) return std::nullopt;
     Metric metric;
@@ -197,6 +207,8 @@ bool Metric::exists(const Replication& run) const {
 
 bool Metric::exists_in_component(const Replication& run) const {
     const Readings& readings = run.readings;
+    if (subject_.empty()) return !run.bill.items.empty();
+    if (quantity_ == cost_per_hour) return run.bill.per_hour(subject_).has_value();
     if (quantity_ == "utilisation") return readings.level(subject_, "cpu.busy") != nullptr;
     if (readings.counter(subject_, quantity_) || readings.level(subject_, quantity_)) return true;
     for (const auto& [meter, which] : questions(quantity_)) {
@@ -255,6 +267,10 @@ std::optional<double> Metric::of_journey(const Journey& journey, double window_s
 }
 
 std::optional<double> Metric::of_component(const Replication& run) const {
+    if (quantity_ == cost_per_1000_good) return run.bill.per_1000_good();
+    if (quantity_ == cost_per_hour) {
+        return subject_.empty() ? run.bill.per_hour() : run.bill.per_hour(subject_);
+    }
     const double window = in_seconds(run.end - (start_of_run + run.plan.warm_up));
     if (quantity_ == "utilisation") {
         const auto* busy = run.readings.level(subject_, "cpu.busy");
@@ -363,6 +379,13 @@ std::vector<std::string> metric_names(const Replication& run) {
         for (const std::string_view quantity : journey_quantities) {
             names.push_back(journey.name() + "." + std::string(quantity));
         }
+    }
+    if (!run.bill.items.empty()) {
+        names.emplace_back(cost_per_hour);
+        names.emplace_back(cost_per_1000_good);
+    }
+    for (const Bill::Item& item : run.bill.items) {
+        names.push_back(item.component + "." + std::string(cost_per_hour));
     }
     for (const auto& level : run.readings.levels) {
         if (level.name.name == "cpu.busy") names.push_back(level.name.owner + ".utilisation");

@@ -19,6 +19,9 @@ namespace prodsim {
 /// of its meters: counters per second, levels as their mean, or with "_max", or at the end with
 /// "_last" or "_last_above(0)", histograms with "_mean", "_p99", "_max" or "_above(0s)".
 ///
+/// Where there are prices: cost_per_hour of a component and, with nothing before it, of everything;
+/// cost_per_1000_good, by the journeys of all kinds that succeeded.
+///
 /// "A per B" is the one divided by the other: "shop -> bank.retry.attempts per order.offered"; and
 /// "A per B per C" is divided by both.
 class Metric {

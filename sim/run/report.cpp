@@ -474,6 +474,30 @@ std::vector<EdgeReport> edges_of(const Replications& replications) {
     return edges;
 }
 
+Measured mean_of(const Replications& replications, auto value) {
+    std::vector<double> values;
+    for (const Replication* replication : replications) {
+        if (const std::optional<double> one = value(replication->bill)) values.push_back(*one);
+    }
+    return sectioned(estimate_mean(values).mean, values);
+}
+
+void add_costs(RunSetReport& report, const Replications& replications) {
+    if (replications.empty() || replications.front()->bill.items.empty()) return;
+    const auto& items = replications.front()->bill.items;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        const auto mean = [&](double Bill::Item::*part) {
+            return mean_of(replications,
+                           [&](const Bill& bill) { return std::optional(bill.items[i].*part); });
+        };
+        report.costs.push_back({items[i].component, mean(&Bill::Item::instances),
+                                mean(&Bill::Item::calls_per_s), mean(&Bill::Item::per_hour)});
+    }
+    report.cost_per_hour = mean_of(replications, [](const Bill& bill) { return bill.per_hour(); });
+    report.cost_per_1000_good =
+        mean_of(replications, [](const Bill& bill) { return bill.per_1000_good(); });
+}
+
 // ---- assumptions and audits ---------------------------------------------------------------------
 
 /// "components.shop.threads" is the field "threads" of the component "shop"; "faults.0.slow" is the
@@ -587,6 +611,7 @@ RunSetReport run_set(const std::vector<Replication>& all, const Value& effective
     report.journeys = journeys_of(replications);
     report.components = components_of(replications, effective);
     report.edges = edges_of(replications);
+    add_costs(report, replications);
     add_meters(report, replications);
     return report;
 }

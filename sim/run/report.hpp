@@ -142,6 +142,14 @@ struct EdgeReport {
     Measured amplification;  // attempts for a call
 };
 
+/// What a component costs, or everything together.
+struct CostReport {
+    std::string name;
+    Measured instances;
+    Measured calls_per_s;
+    Measured per_hour;
+};
+
 /// Defaults of the same field, value and source that nobody set.
 struct AssumptionReport {
     std::string field;  // below the component
@@ -177,6 +185,9 @@ struct RunSetReport {
     std::vector<JourneyReport> journeys;
     std::vector<ComponentReport> components;
     std::vector<EdgeReport> edges;
+    std::vector<CostReport> costs;  // by component; empty where nothing has a price
+    Measured cost_per_hour;
+    Measured cost_per_1000_good;
     std::vector<CounterReport> counters;
     std::vector<LevelReport> levels;
     std::vector<TimesReport> times;

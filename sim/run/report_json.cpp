@@ -189,6 +189,19 @@ Value json(const EdgeReport& edge) {
                           {"amplification", json(edge.amplification)}});
 }
 
+Value costs(const RunSetReport& runs) {
+    if (runs.costs.empty()) return Value();
+    Value components = list_of(runs.costs, [](const CostReport& cost) {
+        return Value::object({{"component", cost.name},
+                              {"instances", json(cost.instances)},
+                              {"paid_calls_per_s", json(cost.calls_per_s)},
+                              {"per_hour", json(cost.per_hour)}});
+    });
+    return Value::object({{"per_hour", json(runs.cost_per_hour)},
+                          {"per_1000_good", json(runs.cost_per_1000_good)},
+                          {"components", std::move(components)}});
+}
+
 Value meters(const RunSetReport& runs) {
     Value counters = list_of(runs.counters, [](const CounterReport& counter) {
         return Value::object({{"owner", counter.name.owner},
@@ -391,6 +404,7 @@ std::string json_report(const Report& report) {
     object.put("amplification", list_of(report.runs.edges, print));
     object.put("time", list_of(report.breakdowns, print));
     object.put("time_of_failed_requests", failed_times(report));
+    object.put("costs", costs(report.runs));
     object.put("findings", list_of(report.findings, print));
     object.put("predictions", list_of(report.predictions, print));
     object.put("meters", meters(report.runs));

@@ -523,6 +523,26 @@ void add_edge_section(Page& page, const std::vector<EdgeReport>& edges) {
         {"Amplification", "attempts that policies make of the calls that come in", {table}});
 }
 
+void add_cost_section(Page& page, const RunSetReport& runs) {
+    if (runs.costs.empty()) return;
+    Table table{{{"component"},
+                 {"instances", Align::right},
+                 {"paid calls", Align::right},
+                 {"an hour", Align::right},
+                 {"share", Align::right}},
+                {}};
+    for (const CostReport& cost : runs.costs) {
+        const double share = cost.per_hour.value / runs.cost_per_hour.value;
+        table.rows.push_back({{cost.name, readable_number(cost.instances),
+                               cost.calls_per_s.value > 0 ? readable_rate(cost.calls_per_s) : "",
+                               readable_number(cost.per_hour), readable_share({share})}});
+    }
+    table.rows.push_back({{"together", "", "", readable_number(runs.cost_per_hour), ""}});
+    const Line good{Mark::none, "A thousand good requests cost " +
+                                    readable_number(runs.cost_per_1000_good) + "."};
+    page.sections.push_back({"Costs", "in the currency of the prices", {table, good}});
+}
+
 // ---- what was known before ----------------------------------------------------------------------
 
 Mark mark_of(Severity severity) {
@@ -649,6 +669,7 @@ Page page_of(const Report& report) {
     }
     add_component_section(page, report.runs.components);
     add_edge_section(page, report.runs.edges);
+    add_cost_section(page, report.runs);
     add_finding_section(page, report.findings);
     page.sections.push_back(audit_section(report.audits));
     add_assumption_section(page, report);

@@ -331,6 +331,8 @@ std::unique_ptr<const Scenario> Scenario::make(Value value, const std::string& p
         problems.add(std::move(circle));
     }
     problems.raise(sources);
+    check_prices(scenario->parameters_.prices, *world, problems);
+    problems.raise(sources);
     check_metrics(*scenario, problems);
     problems.raise(sources);
     scenario->assumptions_ = std::move(reading.assumptions);

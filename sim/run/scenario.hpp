@@ -4,6 +4,7 @@
 #include "sim/config/problem.hpp"
 #include "sim/config/reader.hpp"
 #include "sim/config/value.hpp"
+#include "sim/run/bill.hpp"
 #include "sim/world/catalogue.hpp"
 #include "sim/world/world.hpp"
 
@@ -152,6 +153,7 @@ struct ScenarioParameters {
     Named<Region> places;
     NetworkParameters network;
     Named<Choice<ComponentFamily>> components;
+    Named<Price> prices;
     std::vector<FaultParameters> faults;
     Named<Requirement> requirements;
     std::vector<Expectation> expect;

@@ -160,6 +160,7 @@ void ScenarioParameters::describe(Fields& fields) {
     fields("places", places, "Regions and their zones; one unnamed zone if empty.");
     fields("network", network, "What it takes to get from place to place.");
     fields("components", components, "The boxes of the architecture.", {.required = true});
+    fields("prices", prices, "What components cost, in any one currency.");
     fields("faults", faults, "What goes wrong, and when.");
     fields("requirements", requirements, "What the business demands, by metric.");
     fields("expect", expect, "What the author claims that the scenario shows.");

@@ -70,6 +70,7 @@ class Run {
 public:
     Run(const Scenario& scenario, const RunPlan& plan, RunWatch& watch)
         : plan_(plan),
+          prices_(scenario.parameters().prices),
           watch_(watch),
           instants_(glimpses_of(scenario, plan)),
           world_(scenario.world(plan.seed, plan.replication)),
@@ -131,6 +132,7 @@ private:
         result.journeys = world_->journeys();
         result.time_labels = world_->traces.labels();
         result.breakdowns = world_->traces.breakdowns();
+        result.bill = bill_of(prices_, *world_, std::min(start_of_run + plan_.warm_up, result.end));
     }
 
     void close(Replication& result) {
@@ -233,6 +235,7 @@ private:
     }
 
     RunPlan plan_;
+    const Named<Price>& prices_;
     RunWatch& watch_;
     std::set<Time> instants_;  // still to come
     std::unique_ptr<World> world_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sim/run/bill.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/stats/meters.hpp"
 #include "sim/world/journey.hpp"
@@ -79,6 +80,7 @@ struct Replication {
     Time end{};  // of the window
     std::deque<Journey> journeys;
     Readings readings;
+    Bill bill;
     std::map<Time, Readings> glimpses;  // in mid-run, without histograms, where the scenario asks
     std::vector<Reason> reasons;
     std::vector<TimeLabel> time_labels;

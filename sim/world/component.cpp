@@ -14,7 +14,7 @@ Instance& Callee::add_instance(ZoneId zone) {
     const auto number = static_cast<std::uint16_t>(instances_.size() + 1);
     instances_.push_back(make_instance(zone, number));
     members_.push_back(instances_.back().get());
-    ++version_;
+    changed();
     if (world_.newcomers != nullptr) world_.newcomers->joined(*this, *instances_.back());
     return *instances_.back();
 }
@@ -23,8 +23,26 @@ void Callee::remove_instance(Instance& instance) {
     const auto place = std::find(members_.begin(), members_.end(), &instance);
     assert(place != members_.end());
     members_.erase(place);
-    ++version_;
+    changed();
     instance.close();
+}
+
+void Callee::changed() {
+    ++version_;
+    changes_.push_back({world_.now(), members_.size()});
+}
+
+double Callee::mean_members(Time from, Time to) const {
+    if (from == to) return static_cast<double>(members_.size());
+    double integral = 0;
+    for (std::size_t i = 0; i < changes_.size(); ++i) {
+        const Time begin = std::max(from, changes_[i].at);
+        const Time end = i + 1 < changes_.size() ? std::min(to, changes_[i + 1].at) : to;
+        if (begin < end) {
+            integral += static_cast<double>(changes_[i].members) * in_seconds(end - begin);
+        }
+    }
+    return integral / in_seconds(to - from);
 }
 
 Instance* Callee::find_instance(std::uint16_t number) const {

@@ -84,6 +84,9 @@ public:
     const std::vector<Instance*>& members() const { return members_; }
     std::uint64_t version() const { return version_; }
 
+    /// How many were in service on average.
+    double mean_members(Time from, Time to) const;
+
     /// Also those that have left: a connection outlives membership.
     Instance* find_instance(std::uint16_t number) const;
     const std::vector<std::unique_ptr<Instance>>& instances() const { return instances_; }
@@ -97,7 +100,16 @@ protected:
 private:
     std::vector<std::unique_ptr<Instance>> instances_;
     std::vector<Instance*> members_;
+    /// From this time on there are so many members.
+    struct Change {
+        Time at;
+        std::size_t members;
+    };
+
+    void changed();
+
     std::vector<ZoneId> zones_;
+    std::vector<Change> changes_;
     std::uint64_t version_ = 0;
 };
 

@@ -214,6 +214,15 @@ TEST_CASE("H05: an emptied cache sends everything to its origin") {
     }
 }
 
+TEST_CASE("each load of an object that never comes again asks for something else") {
+    Stage stage(R"({"type": "cache", "cpu": 0, "hit_ratio": "0%", "origin": "backend.op"})");
+    std::set<std::uint64_t> subjects;
+    constexpr std::size_t calls = 1000;
+    for (std::size_t i = 0; i < calls; ++i) stage.call("get");
+    for (const Visit& visit : stage.backend().visits()) subjects.insert(visit.request.subject);
+    REQUIRE(subjects.size() == calls);
+}
+
 TEST_CASE("a dictated hit ratio comes back as the working set is loaded again") {
     constexpr double w = 1000;
     Stage stage(R"({"type": "cache", "cpu": 0, "working_set": 1000, "hit_ratio": "80%"})");

@@ -29,6 +29,8 @@ void add_third_party(Catalogue& catalogue);
 void add_dns(Catalogue& catalogue);
 void add_cdn(Catalogue& catalogue);
 void add_firewall(Catalogue& catalogue);
+void add_gateway(Catalogue& catalogue);
+void add_object_store(Catalogue& catalogue);
 
 }  // namespace prodsim
 
@@ -45,6 +47,8 @@ inline Catalogue everything() {
     add_dns(catalogue);
     add_cdn(catalogue);
     add_firewall(catalogue);
+    add_gateway(catalogue);
+    add_object_store(catalogue);
     return catalogue;
 }
 
