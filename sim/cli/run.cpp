@@ -6,6 +6,7 @@
 #include "sim/run/report.hpp"
 #include "sim/run/report_formats.hpp"
 #include "sim/run/report_numbers.hpp"
+#include "sim/run/warm_up.hpp"
 
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ Duration expected_time(const Scenario& scenario) {
     const RunParameters& run = scenario.parameters().run;
     const auto faults = static_cast<std::int64_t>(scenario.parameters().faults.size());
     const std::int64_t kinds = faults == 0 ? 1 : faults == 1 ? 2 : 2 + faults;
-    return run.duration * (run.replications * kinds);
+    return run.duration * (run.replications * kinds + pilots_of(run));
 }
 
 class Run final : public Command {
@@ -64,10 +65,10 @@ public:
     }
 
     ExitCode run() override {
-        const std::unique_ptr<const Scenario> scenario = scenario_.load();
+        std::unique_ptr<const Scenario> scenario = scenario_.load();
         std::optional<Folder> folder;
         if (!out_.empty()) folder.emplace(out_);
-        const auto [report, was_interrupted] = simulate(*scenario);
+        const auto [report, was_interrupted] = simulate(std::move(scenario));
         if (folder) {
             folder->write("report.json", json_report(report));
             folder->write("report.md", markdown_report(report));
@@ -84,11 +85,13 @@ private:
         bool interrupted;
     };
 
-    Simulated simulate(const Scenario& scenario) const {
+    Simulated simulate(std::unique_ptr<const Scenario> asked) const {
         RunWatch watch;
         const bool shown = !quiet_ && isatty(STDERR_FILENO) != 0;
-        Attendant attendant(watch, expected_time(scenario),
+        Attendant attendant(watch, expected_time(*asked),
                             shown ? Progress::shown : Progress::silent);
+        const auto settled = with_warm_up(std::move(asked), threads(), watch);
+        const Scenario& scenario = *settled;
         const Trial trial = run_trial(scenario, threads(), watch);
         Judgement judgement = judge(scenario, trial, threads(), watch);
         Report report =

@@ -614,7 +614,8 @@ Report make_report(const Scenario& scenario, const Trial& trial, Judgement judge
     report.seed = static_cast<std::uint64_t>(run.seed);
     report.replications = trial.main.size();
     report.duration_s = in_seconds(run.duration);
-    report.warm_up_s = in_seconds(run.warm_up);
+    report.warm_up_s = in_seconds(*run.warm_up);
+    report.found_warm_up = scenario.found_warm_up();
     report.reproduce = std::move(reproduce);
     report.judgement = std::move(judgement);
     report.fault_spans = fault_spans(scenario);

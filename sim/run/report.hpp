@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -196,7 +197,8 @@ struct Report {
     std::size_t replications = 0;
     double duration_s = 0;
     double warm_up_s = 0;
-    std::string reproduce;  // a command
+    std::optional<FoundWarmUp> found_warm_up;  // where the scenario left it to pilot runs
+    std::string reproduce;                     // a command
     std::uint64_t fingerprint = 0;
     CompletionReport completion;
     Judgement judgement;

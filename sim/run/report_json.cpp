@@ -313,11 +313,19 @@ Value json(const AssumptionReport& assumption) {
                                          [](const std::string& place) { return Value(place); })}});
 }
 
+Value found_warm_up_of(const Report& report) {
+    if (!report.found_warm_up) return {};
+    return Value::object({{"found", report.found_warm_up->found},
+                          {"by", report.found_warm_up->by},
+                          {"pilots", json(report.found_warm_up->pilots)}});
+}
+
 Value run_of(const Report& report) {
     return Value::object({{"seed", json(report.seed)},
                           {"replications", json(report.replications)},
                           {"duration_s", json(report.duration_s)},
                           {"warm_up_s", json(report.warm_up_s)},
+                          {"found_warm_up", found_warm_up_of(report)},
                           {"runs_planned", json(report.completion.planned)},
                           {"runs_finished", json(report.completion.finished)},
                           {"interrupted", report.completion.interrupted()},

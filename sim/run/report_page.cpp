@@ -25,6 +25,11 @@ Line interruption(const CompletionReport& completion) {
                            " came to an end. What follows is of the part that ran."};
 }
 
+/// "found by MSER-5 in 5 pilot runs, by the latency of order"
+std::string warm_up_text(const FoundWarmUp& warm_up) {
+    return "found by MSER-5 in " + plural(warm_up.pilots, "pilot run") + ", by " + warm_up.by;
+}
+
 Line extent(const Report& report) {
     std::uint64_t requests = 0;
     for (const JourneyReport& journey : report.runs.journeys) requests += journey.ended;
@@ -32,6 +37,10 @@ Line extent(const Report& report) {
         plural(report.replications, "replication") + " of " + readable_duration(report.duration_s);
     if (report.warm_up_s > 0) {
         text += ", the first " + readable_duration(report.warm_up_s) + " not measured";
+    }
+    if (report.found_warm_up && report.found_warm_up->found) {
+        text += (report.warm_up_s > 0 ? " (" : ", no warm-up (") +
+                warm_up_text(*report.found_warm_up) + ")";
     }
     text +=
         "; seed " + std::to_string(report.seed) + "; " + plural(requests, "request") + " measured";
@@ -43,6 +52,12 @@ std::vector<Line> opening(const Report& report) {
     if (report.completion.interrupted()) lines.push_back(interruption(report.completion));
     if (!report.about.empty()) lines.push_back({Mark::none, report.about});
     lines.push_back(extent(report));
+    if (report.found_warm_up && !report.found_warm_up->found) {
+        lines.push_back({Mark::unsure, "A run is too short for a warm-up to be found: " +
+                                           report.found_warm_up->by +
+                                           " does not settle in its first half, which is left "
+                                           "out. Ask for longer runs."});
+    }
     if (report.replications == 1) {
         lines.push_back({Mark::unsure,
                          "One replication has no interval: ask for more to see how "
