@@ -2,7 +2,9 @@
 #include "sim/cli/command.hpp"
 #include "sim/cli/folder.hpp"
 #include "sim/cli/scenario_options.hpp"
+#include "sim/config/place.hpp"
 #include "sim/run/judgement.hpp"
+#include "sim/run/precision.hpp"
 #include "sim/run/report.hpp"
 #include "sim/run/report_formats.hpp"
 #include "sim/run/report_numbers.hpp"
@@ -46,6 +48,16 @@ public:
           scenario_(app()) {
         scenario_.add_run_options(app());
         app()
+            .add_option("--precision", precision_,
+                        "Adds replications until a metric is known this well: latency_p99=5%")
+            ->type_name("METRIC=SHARE")
+            ->allow_extra_args(false);
+        app()
+            .add_option("--max-replications", most_, "Of --precision: no more than these.")
+            ->capture_default_str()
+            ->type_name("N")
+            ->check(CLI::Range(fewest_precise_replications, std::size_t{1000000}).description(""));
+        app()
             .add_option("--threads", threads_, "How many threads work; all cores if not said.")
             ->type_name("N")
             ->check(CLI::Range(1U, 1024U).description(""));
@@ -86,18 +98,35 @@ private:
     };
 
     Simulated simulate(std::unique_ptr<const Scenario> asked) const {
+        const std::vector<PrecisionGoal> goals = goals_for(*asked);
         RunWatch watch;
         const bool shown = !quiet_ && isatty(STDERR_FILENO) != 0;
         Attendant attendant(watch, expected_time(*asked),
                             shown ? Progress::shown : Progress::silent);
         const auto settled = with_warm_up(std::move(asked), threads(), watch);
         const Scenario& scenario = *settled;
-        const Trial trial = run_trial(scenario, threads(), watch);
-        Judgement judgement = judge(scenario, trial, threads(), watch);
-        Report report =
-            make_report(scenario, trial, std::move(judgement), scenario_.command(scenario));
+        const PreciseTrial run = goals.empty()
+                                     ? PreciseTrial{run_trial(scenario, threads(), watch), {}}
+                                     : run_to_precision(scenario, goals, most_, threads(), watch);
+        Judgement judgement = judge(scenario, run.trial, threads(), watch);
+        Report report = make_report(scenario, run.trial, std::move(judgement), command(scenario));
+        report.precision = run.precision;
         if (!quiet_) tell_time(report, attendant.elapsed_s());
         return {std::move(report), attendant.interrupted()};
+    }
+
+    std::vector<PrecisionGoal> goals_for(const Scenario& scenario) const {
+        Problems problems;
+        std::vector<PrecisionGoal> goals = read_goals(precision_, scenario, problems);
+        problems.raise(Sources{});
+        return goals;
+    }
+
+    std::string command(const Scenario& scenario) const {
+        std::string command = scenario_.command(scenario);
+        for (const std::string& goal : precision_) command += " --precision " + for_shell(goal);
+        if (!precision_.empty()) command += " --max-replications " + std::to_string(most_);
+        return command;
     }
 
     unsigned threads() const {
@@ -127,11 +156,14 @@ private:
             return expectations == verdict || requirements == verdict;
         };
         if (either(Verdict::fail)) return ExitCode::failed;
+        if (!report.precision.converged()) return ExitCode::inconclusive;
         if (either(Verdict::inconclusive)) return ExitCode::inconclusive;
         return ExitCode::fine;
     }
 
     ScenarioOptions scenario_;
+    std::vector<std::string> precision_;
+    std::size_t most_ = most_precise_replications;
     unsigned threads_ = 0;
     std::string format_ = "text";
     std::string out_;

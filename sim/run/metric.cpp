@@ -309,6 +309,29 @@ std::optional<double> Metric::of(const Replication& run, Span span) const {
     return std::nullopt;
 }
 
+std::optional<Histogram> Metric::records(const Replication& run) const {
+    if (!per_.empty()) return std::nullopt;
+    if (const Journey* journey = journey_of(run, subject_)) {
+        if (!starts_with(quantity_, "latency_")) return std::nullopt;
+        Histogram records = journey->latency_good();
+        if (starts_with(quantity_, "latency_all_")) records.merge(journey->latency_bad());
+        return records;
+    }
+    for (const auto& [meter, which] : questions(quantity_)) {
+        const auto* reading = run.readings.histogram(subject_, meter);
+        if (reading != nullptr && is_statistic(which)) return reading->histogram;
+    }
+    return std::nullopt;
+}
+
+std::optional<double> Metric::percentile() const {
+    if (!per_.empty()) return std::nullopt;
+    for (const auto& [meter, which] : questions(quantity_)) {
+        if (const auto p = quantile_named(which)) return p;
+    }
+    return std::nullopt;
+}
+
 bool Metric::has_instants(const Replication& run) const {
     return journey_of(run, subject_) == nullptr &&
            (quantity_ == "utilisation" || run.readings.level(subject_, quantity_) != nullptr);

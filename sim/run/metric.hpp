@@ -42,6 +42,12 @@ public:
     bool has_spans(const Replication& run) const;
     bool has_instants(const Replication& run) const;
 
+    /// The durations that it is a number of, where it is one of a histogram.
+    std::optional<Histogram> records(const Replication& run) const;
+
+    /// Which percentile it is of them, if it is one: 0.99.
+    std::optional<double> percentile() const;
+
     /// Whether a run of this kind has the metric at all.
     bool exists(const Replication& run) const;
 

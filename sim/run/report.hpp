@@ -6,6 +6,7 @@
 
 #include "sim/config/value.hpp"
 #include "sim/run/judgement.hpp"
+#include "sim/run/precision.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 #include "sim/run/topology.hpp"
@@ -201,6 +202,7 @@ struct Report {
     std::string reproduce;                     // a command
     std::uint64_t fingerprint = 0;
     CompletionReport completion;
+    Precision precision;  // without goals where none were asked for
     Judgement judgement;
     std::vector<FaultSpan> fault_spans;
     std::vector<Finding> findings;          // known before the run, gravest first

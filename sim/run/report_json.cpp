@@ -199,6 +199,24 @@ Value values(const std::vector<double>& numbers) {
     return list_of(numbers, [](double number) { return json(number); });
 }
 
+Value json(const Precision& precision) {
+    if (precision.goals.empty()) return {};
+    const auto print = [](const GoalVerdict& one) {
+        return Value::object(
+            {{"metric", one.goal.metric},
+             {"wanted_share", json(one.goal.share)},
+             {"reached_share", json(one.reached)},
+             {"measured", json(Measured{one.estimate.mean, one.estimate.half_width})},
+             {"unit", unit_of(one.dimension)},
+             {"met", one.met()},
+             {"doubt", one.doubt}});
+    };
+    return Value::object({{"converged", precision.converged()},
+                          {"replications", json(precision.replications)},
+                          {"most_replications", json(precision.most)},
+                          {"goals", list_of(precision.goals, print)}});
+}
+
 Value json(const RequirementVerdict& requirement) {
     return Value::object(
         {{"metric", requirement.metric},
@@ -340,6 +358,7 @@ std::string json_report(const Report& report) {
                                   {"scenario", report.scenario_path},
                                   {"about", report.about},
                                   {"run", run_of(report)},
+                                  {"precision", json(report.precision)},
                                   {"verdicts", json(report.judgement)},
                                   {"audits", json(report.audits)},
                                   {"journeys", journeys(report.runs.journeys)},

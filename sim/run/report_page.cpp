@@ -1,6 +1,7 @@
 #include "sim/run/report_page.hpp"
 
 #include "sim/run/report_numbers.hpp"
+#include "sim/run/report_sections.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -82,20 +83,6 @@ Mark mark_of(Verdict verdict) {
             break;
     }
     return Mark::unsure;
-}
-
-/// Metrics are in base units: seconds, 1/s, shares, numbers.
-std::string readable(const Measured& measured, Dimension dimension) {
-    switch (dimension) {
-        case Dimension::duration:
-            return readable_duration(measured);
-        case Dimension::rate:
-            return readable_rate(measured);
-        case Dimension::share:
-            return readable_share(measured);
-        default:
-            return readable_number(measured);
-    }
 }
 
 /// An estimate of no values is not one, and neither is one of a time that never ends.
@@ -645,6 +632,7 @@ Section reproduction(const Report& report) {
 
 Page page_of(const Report& report) {
     Page page{report.scenario_path, opening(report), {}};
+    add_precision_section(page, report.precision);
     add_requirement_section(page, report);
     add_expectation_section(page, report);
     add_fault_section(page, report);
