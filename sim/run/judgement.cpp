@@ -289,7 +289,19 @@ private:
         }
         verdict.threshold = parse_threshold(requirement.limit, verdict.dimension).threshold;
         test(verdict);
+        if (verdict.scope) doubt_percentile(verdict);
         return verdict;
+    }
+
+    /// What is told by too few may fail, but does not pass.
+    void doubt_percentile(RequirementVerdict& verdict) const {
+        const bool is_steady = *verdict.scope == Scope::steady;
+        if (*verdict.scope == Scope::during) return;  // by windows of the run
+        const std::string lack =
+            lack_of_records(*Metric::parse(verdict.metric), is_steady ? steady() : trial_.main);
+        if (lack.empty()) return;
+        verdict.note += (verdict.note.empty() ? "" : "; ") + lack;
+        if (verdict.verdict == Verdict::pass) verdict.verdict = Verdict::inconclusive;
     }
 
     static void test(RequirementVerdict& verdict) {

@@ -1,5 +1,7 @@
 #include "sim/run/metric.hpp"
 
+#include "sim/stats/estimate.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -378,6 +380,22 @@ std::optional<double> Metric::of_component(const Replication& run, Span span) co
         return static_cast<double>(after->total - before->total) / in_seconds(span.to - span.from);
     }
     return level_between(*from, *to, span, subject_, quantity_);
+}
+
+std::string lack_of_records(const Metric& metric, const std::vector<Replication>& runs) {
+    const std::optional<double> p = metric.percentile();
+    if (!p) return {};
+    std::optional<std::uint64_t> fewest;
+    for (const Replication& run : runs) {
+        const auto records = metric.records(run);
+        if (records && records->count() > 0) {
+            fewest = std::min(fewest.value_or(records->count()), records->count());
+        }
+    }
+    if (!fewest || has_quantile(*fewest, *p)) return {};
+    const double needed = std::ceil(fewest_beyond_quantile / std::min(*p, 1 - *p) - 1e-6);
+    return "too few for this percentile: a replication has as few as " + std::to_string(*fewest) +
+           " and needs " + to_text(static_cast<std::int64_t>(needed));
 }
 
 std::vector<std::string> metric_names(const Replication& run) {

@@ -66,6 +66,10 @@ private:
     std::vector<Metric> per_;  // what it is divided by, if by anything
 };
 
+/// What is wrong with a percentile of which some run has too few records (`has_quantile`), in a
+/// sentence; empty where nothing is, and for whatever is no percentile.
+std::string lack_of_records(const Metric& metric, const std::vector<Replication>& runs);
+
 /// Every name that `run` can be asked for: for "did you mean".
 std::vector<std::string> metric_names(const Replication& run);
 

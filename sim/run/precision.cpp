@@ -222,6 +222,7 @@ Precision verdict(const Scenario& scenario, const std::vector<PrecisionGoal>& go
         const Metric metric = *Metric::parse(goals[i].metric);
         GoalVerdict one{goals[i], metric.dimension(), looks[i].estimate, looks[i].relative, doubt};
         if (one.doubt.empty()) one.doubt = tail_of(metric, trial.main);
+        if (one.doubt.empty()) one.doubt = lack_of_records(metric, trial.main);
         if (one.doubt.empty() && !looks[i].is_narrow()) one.doubt = shortfall(looks[i], most);
         precision.goals.push_back(std::move(one));
     }

@@ -1,5 +1,6 @@
 #include "sim/run/report.hpp"
 
+#include "sim/run/one_run.hpp"
 #include "sim/stats/estimate.hpp"
 
 #include <algorithm>
@@ -75,8 +76,7 @@ QuantileReport quantile_of(const Histogram& all, const std::vector<Histogram>& p
     for (const Histogram& part : parts) {
         if (part.count() > 0) each.push_back(in_seconds(part.quantile(p)));
     }
-    const bool enough = static_cast<double>(all.count()) * (1 - p) >= fewest_beyond_quantile;
-    return {p, sectioned(in_seconds(all.quantile(p)), each), enough};
+    return {p, sectioned(in_seconds(all.quantile(p)), each), has_quantile(all.count(), p)};
 }
 
 DurationReport durations_of(const std::vector<Histogram>& parts) {
@@ -184,6 +184,11 @@ JourneyReport JourneyBooks::report() const {
     report.failures = failures();
     latencies(report);
     report.series = series();
+    if (replications_.size() == 1) {
+        const Replication& run = *replications_.front();
+        add_intervals(*find_journey(run, name_), {start_of_run + run.plan.warm_up, run.end},
+                      report);
+    }
     return report;
 }
 

@@ -39,13 +39,10 @@ Measured sectioned(double whole, std::span<const double> parts);
 /// The shares of the records that the reported quantiles stand for.
 inline constexpr std::array reported_quantiles{0.5, 0.9, 0.99, 0.999};
 
-/// A quantile that fewer records than this exceed says more about chance than about the system.
-inline constexpr double fewest_beyond_quantile = 10;
-
 struct QuantileReport {
     double share;  // 0.99
     Measured seconds;
-    bool enough_samples;
+    bool enough_samples;  // `has_quantile`
 };
 
 /// Durations of one kind, over all replications.

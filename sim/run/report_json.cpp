@@ -56,7 +56,9 @@ Value json(const DurationReport& durations) {
     for (const QuantileReport& quantile : durations.quantiles) {
         std::string name = percentile_name(quantile.share);
         if (!quantile.enough_samples) few.append(name + "_s");
-        object.append(name + "_s", json(quantile.seconds), nowhere);
+        Value value = json(quantile.seconds);
+        value.put("enough_samples", quantile.enough_samples);
+        object.append(name + "_s", std::move(value), nowhere);
     }
     object.put("too_few_samples_for", few);
     return object;

@@ -61,8 +61,8 @@ std::vector<Line> opening(const Report& report) {
     }
     if (report.replications == 1) {
         lines.push_back({Mark::unsure,
-                         "One replication has no interval: ask for more to see how "
-                         "sure the numbers are."});
+                         "One replication: the intervals of journeys are those of batches of it, "
+                         "other numbers have none. Ask for more to see how sure they are."});
     }
     if (report.assumption_count > 0) {
         lines.push_back({Mark::none, plural(report.assumption_count, "default") +
@@ -253,6 +253,12 @@ std::string quantile_text(const QuantileReport& quantile) {
     return (quantile.enough_samples ? "" : "~") + readable_duration(quantile.seconds);
 }
 
+Line legend_of_few() {
+    return {Mark::unsure, "~ marks a percentile with fewer than " +
+                              readable_number(fewest_beyond_quantile) +
+                              " slower ones: chance, rather than a measurement."};
+}
+
 void add_durations(Table& table, const std::string& name, const std::string& kind,
                    const DurationReport& durations, bool& few) {
     if (durations.count == 0) return;
@@ -281,10 +287,7 @@ Section latency_section(const std::vector<JourneyReport>& journeys) {
     }
     Section section{"Latency", "from a request's start to its answer, good or bad", {table}};
     if (few) {
-        section.blocks.push_back(
-            Line{Mark::unsure, "~ marks a percentile with fewer than " +
-                                   readable_number(fewest_beyond_quantile) +
-                                   " slower requests: chance, rather than a measurement."});
+        section.blocks.push_back(legend_of_few());
     }
     return section;
 }
@@ -502,6 +505,14 @@ void add_component_section(Page& page, const std::vector<ComponentReport>& all) 
     if (components.size() == most_rows) {
         section.remark = "the " + std::to_string(most_rows) + " busiest of " +
                          readable_count(all.size()) + "; the JSON report has all";
+    }
+    const auto is_doubtful = [](const Table::Row& row) {
+        return std::any_of(row.cells.begin(), row.cells.end(),
+                           [](const std::string& cell) { return cell.starts_with("~"); });
+    };
+    const auto& rows = std::get<Table>(section.blocks.front()).rows;
+    if (std::any_of(rows.begin(), rows.end(), is_doubtful)) {
+        section.blocks.push_back(legend_of_few());
     }
     page.sections.push_back(std::move(section));
 }

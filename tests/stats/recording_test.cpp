@@ -375,6 +375,19 @@ TEST_CASE("the sum of a window stops growing instead of turning negative") {
     REQUIRE(series.windows()[0].sum == Duration::max());
 }
 
+TEST_CASE("a window of a series counts what exceeds the bucket of a limit") {
+    Series series{1s, Series::Detail::quantiles};
+    for (int i = 1; i <= 100; ++i) series.record(Time{500ms}, i * 1ms);
+    for (int i = 1; i <= 10; ++i) series.record(Time{1500ms}, 5s);
+    // The bucket of a limit is at most an eighth of it wide.
+    REQUIRE(series.count_above(0, 40ms) <= 60);
+    REQUIRE(series.count_above(0, 40ms) >= 55);
+    REQUIRE(series.count_above(0, 1s) == 0);
+    REQUIRE(series.count_above(0, 0s) == 100);
+    REQUIRE(series.count_above(1, 1s) == 10);
+    REQUIRE(series.count_above(1, Duration::max()) == 0);
+}
+
 TEST_CASE("Hill's estimate finds the index of a power law, and none of a light tail is below 2") {
     Words words{99};
     const auto uniform = [&] { return (static_cast<double>(words.next() >> 11) + 0.5) * 0x1p-53; };
