@@ -260,10 +260,13 @@ private:
         return longest;
     }
 
+    const std::vector<Replication>& runs_of(Scope scope) const {
+        return scope == Scope::steady ? steady() : trial_.main;
+    }
+
     std::vector<double> values(const Metric& metric, Scope scope) const {
         std::vector<double> values;
-        const auto& runs = scope == Scope::steady ? steady() : trial_.main;
-        for (const Replication& run : runs) {
+        for (const Replication& run : runs_of(scope)) {
             const auto value = scope == Scope::during ? during(metric, run) : metric.of(run);
             if (value) values.push_back(*value);
         }
@@ -281,26 +284,29 @@ private:
         if (name == "recovery_time") {
             verdict.dimension = Dimension::duration;
             verdict.values = recovery_times(faults);
+            verdict.estimate = estimate_mean(verdict.values);
         } else {
             const Metric metric = *Metric::parse(name);
             verdict.scope = requirement.scope;
             verdict.dimension = metric.dimension();
             verdict.values = values(metric, requirement.scope);
+            verdict.estimate = requirement.scope == Scope::during
+                                   ? estimate_mean(verdict.values)
+                                   : estimate_of(metric, runs_of(requirement.scope));
         }
         verdict.threshold = parse_threshold(requirement.limit, verdict.dimension).threshold;
         test(verdict);
-        if (verdict.scope) doubt_percentile(verdict);
+        if (verdict.scope) doubt(verdict);
         return verdict;
     }
 
-    /// What is told by too few may fail, but does not pass.
-    void doubt_percentile(RequirementVerdict& verdict) const {
-        const bool is_steady = *verdict.scope == Scope::steady;
-        if (*verdict.scope == Scope::during) return;  // by windows of the run
-        const std::string lack =
-            lack_of_records(*Metric::parse(verdict.metric), is_steady ? steady() : trial_.main);
-        if (lack.empty()) return;
-        verdict.note += (verdict.note.empty() ? "" : "; ") + lack;
+    /// What is in doubt may fail, but does not pass. Stretches of a run are told by its windows.
+    void doubt(RequirementVerdict& verdict) const {
+        if (*verdict.scope == Scope::during) return;
+        const std::string doubt =
+            doubt_about(*Metric::parse(verdict.metric), scenario_, runs_of(*verdict.scope));
+        if (doubt.empty()) return;
+        verdict.note += (verdict.note.empty() ? "" : "; ") + doubt;
         if (verdict.verdict == Verdict::pass) verdict.verdict = Verdict::inconclusive;
     }
 
@@ -319,7 +325,6 @@ private:
                            std::to_string(values.size()) + " runs";
             return;
         }
-        verdict.estimate = estimate_mean(values);
         if (!verdict.estimate.has_interval()) {
             verdict.verdict =
                 verdict.threshold.holds(values.front()) ? Verdict::pass : Verdict::fail;
@@ -351,8 +356,7 @@ private:
         const auto holds = [&](double measured) {
             return within(expectation, metric.dimension(), measured);
         };
-        const auto& runs = expectation.scope == Scope::steady ? steady() : trial_.main;
-        for (const Replication& run : runs) {
+        for (const Replication& run : runs_of(expectation.scope)) {
             if (run.interrupted) continue;
             const auto measured = value(expectation, metric, run);
             ++verdict.tested;

@@ -2,6 +2,7 @@
 
 #include "sim/config/units.hpp"
 #include "sim/run/simulation.hpp"
+#include "sim/stats/estimate.hpp"
 
 #include <optional>
 #include <string>
@@ -66,9 +67,15 @@ private:
     std::vector<Metric> per_;  // what it is divided by, if by anything
 };
 
-/// What is wrong with a percentile of which some run has too few records (`has_quantile`), in a
-/// sentence; empty where nothing is, and for whatever is no percentile.
-std::string lack_of_records(const Metric& metric, const std::vector<Replication>& runs);
+/// What these runs say of it: the mean over those that have it, and of a percentile that of all
+/// records together.
+Estimate estimate_of(const Metric& metric, const std::vector<Replication>& runs);
+
+/// What puts that in doubt, in a sentence: a percentile of which some run has too few records
+/// (`has_quantile`), a mean in a scenario with a law of a heavy tail (`heaviest_law`), or of
+/// records that show one (`estimate_tail`). Empty where nothing does.
+std::string doubt_about(const Metric& metric, const Scenario& scenario,
+                        const std::vector<Replication>& runs);
 
 /// Every name that `run` can be asked for: for "did you mean".
 std::vector<std::string> metric_names(const Replication& run);

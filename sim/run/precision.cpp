@@ -4,7 +4,6 @@
 #include "sim/run/metric.hpp"
 #include "sim/run/report_numbers.hpp"
 #include "sim/run/worlds.hpp"
-#include "sim/stats/tail.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -85,7 +84,7 @@ Look look_at(const PrecisionGoal& goal, const std::vector<Replication>& runs) {
         if (value) look.values.push_back(*value);
         look.missing += value ? 0 : 1;
     }
-    look.estimate = estimate_mean(look.values);
+    look.estimate = estimate_of(metric, runs);
     look.relative = look.estimate.half_width / std::abs(look.estimate.mean);
     look.wanted = goal.share / (1 + goal.share);
     return look;
@@ -164,7 +163,7 @@ std::string drift_of_journey(const std::vector<Replication>& runs, std::size_t n
 }
 
 /// What puts all numbers of these runs in doubt.
-std::string doubt_about(const Scenario& scenario, const std::vector<Replication>& runs) {
+std::string doubt_about_all(const Scenario& scenario, const std::vector<Replication>& runs) {
     if (const auto worlds = two_worlds(runs)) {
         return "two worlds: " + std::to_string(worlds->collapses) + " of " +
                std::to_string(runs.size()) +
@@ -176,19 +175,6 @@ std::string doubt_about(const Scenario& scenario, const std::vector<Replication>
         if (!drift.empty()) return drift;
     }
     return {};
-}
-
-/// A mean whose records have no variance, as far as they show.
-std::string tail_of(const Metric& metric, const std::vector<Replication>& runs) {
-    if (metric.percentile() || !metric.name().ends_with("_mean")) return {};
-    Histogram all;
-    for (const Replication& run : runs) {
-        if (const auto records = metric.records(run)) all.merge(*records);
-    }
-    const auto tail = all.count() == 0 ? std::nullopt : estimate_tail(all);
-    if (!tail || !tail->has_no_variance()) return {};
-    return "heavy tail: the slowest hundredth falls like x^-" + readable_number({tail->value}) +
-           ", and below 2 a mean has no interval; ask for a percentile";
 }
 
 std::string shortfall(const Look& look, std::size_t most) {
@@ -217,12 +203,11 @@ std::string shortfall(const Look& look, std::size_t most) {
 Precision verdict(const Scenario& scenario, const std::vector<PrecisionGoal>& goals,
                   const std::vector<Look>& looks, const Trial& trial, std::size_t most) {
     Precision precision{{}, trial.main.size(), most};
-    const std::string doubt = doubt_about(scenario, trial.main);
+    const std::string doubt = doubt_about_all(scenario, trial.main);
     for (std::size_t i = 0; i < goals.size(); ++i) {
         const Metric metric = *Metric::parse(goals[i].metric);
         GoalVerdict one{goals[i], metric.dimension(), looks[i].estimate, looks[i].relative, doubt};
-        if (one.doubt.empty()) one.doubt = tail_of(metric, trial.main);
-        if (one.doubt.empty()) one.doubt = lack_of_records(metric, trial.main);
+        if (one.doubt.empty()) one.doubt = doubt_about(metric, scenario, trial.main);
         if (one.doubt.empty() && !looks[i].is_narrow()) one.doubt = shortfall(looks[i], most);
         precision.goals.push_back(std::move(one));
     }

@@ -93,6 +93,7 @@ DurationReport durations_of(const std::vector<Histogram>& parts) {
     report.mean_s = sectioned(all.mean_s(), means);
     report.max_s = in_seconds(all.max());
     for (const double p : reported_quantiles) {
+    report.tail = estimate_tail(all);
         report.quantiles.push_back(quantile_of(all, parts, p));
     }
     return report;
@@ -599,14 +600,7 @@ RunSetReport run_set(const std::vector<Replication>& all, const Value& effective
 }  // namespace
 
 Measured sectioned(double whole, std::span<const double> parts) {
-    Measured measured{whole};
-    if (parts.size() < 2) return measured;
-    double squares = 0;
-    for (const double part : parts) squares += (part - whole) * (part - whole);
-    const auto n = static_cast<double>(parts.size());
-    constexpr double upper_tail = 0.975;
-    measured.half_width = student_t_quantile(upper_tail, n - 1) * std::sqrt(squares / (n - 1) / n);
-    return measured;
+    return {whole, estimate_sections(whole, parts).half_width};
 }
 
 Report make_report(const Scenario& scenario, const Trial& trial, Judgement judgement,

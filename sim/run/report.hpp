@@ -10,6 +10,7 @@
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 #include "sim/run/topology.hpp"
+#include "sim/stats/tail.hpp"
 
 #include <array>
 #include <cstdint>
@@ -24,10 +25,8 @@ namespace prodsim {
 
 inline constexpr int report_version = 1;
 
-/// A number over all replications and the half width of its 95 % interval, which is NaN with fewer
-/// than two replications. The value is taken of all replications together, the interval from how
-/// far each of them is from it (sectioning: Asmussen and Glynn, Stochastic Simulation, 2007,
-/// III.5).
+/// A number over all replications and the half width of its 95 % interval (`estimate_sections`),
+/// which is NaN with fewer than two replications, but for journeys (sim/run/one_run.hpp).
 struct Measured {
     double value = std::numeric_limits<double>::quiet_NaN();
     double half_width = std::numeric_limits<double>::quiet_NaN();
@@ -50,6 +49,7 @@ struct DurationReport {
     std::uint64_t count = 0;
     Measured mean_s;
     double max_s = std::numeric_limits<double>::quiet_NaN();
+    std::optional<TailIndex> tail;
     std::vector<QuantileReport> quantiles;  // empty without records
 };
 

@@ -61,6 +61,7 @@ Value json(const DurationReport& durations) {
         object.append(name + "_s", std::move(value), nowhere);
     }
     object.put("too_few_samples_for", few);
+    object.put("tail_index", durations.tail ? json(durations.tail->value) : Value());
     return object;
 }
 

@@ -30,6 +30,11 @@ struct Interval {
 /// are themselves means of many.
 Estimate estimate_mean(std::span<const double> values, double level = 0.95);
 
+/// A number that is not a mean, such as a percentile, of all data together, with an interval from
+/// how far the same number of each part is from it (sectioning: Asmussen and Glynn, Stochastic
+/// Simulation, 2007, III.5). REQUIRES: the parts are alike, and together they are the whole.
+Estimate estimate_sections(double whole, std::span<const double> parts, double level = 0.95);
+
 /// The mean of one long stationary series: means of `batches` consecutive batches are treated as
 /// independent, which holds when a batch is long against the correlation. What does not fill a
 /// batch is left out at the start, nearest to the warm-up. REQUIRES a value per batch.
