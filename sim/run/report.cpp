@@ -1,6 +1,7 @@
 #include "sim/run/report.hpp"
 
 #include "sim/run/one_run.hpp"
+#include "sim/run/worlds.hpp"
 #include "sim/stats/estimate.hpp"
 
 #include <algorithm>
@@ -92,8 +93,8 @@ DurationReport durations_of(const std::vector<Histogram>& parts) {
     if (report.count == 0) return report;
     report.mean_s = sectioned(all.mean_s(), means);
     report.max_s = in_seconds(all.max());
-    for (const double p : reported_quantiles) {
     report.tail = estimate_tail(all);
+    for (const double p : reported_quantiles) {
         report.quantiles.push_back(quantile_of(all, parts, p));
     }
     return report;
@@ -597,6 +598,23 @@ RunSetReport run_set(const std::vector<Replication>& all, const Value& effective
     return report;
 }
 
+/// The journeys of each world, where the replications fall into two.
+std::vector<WorldReport> worlds_of(const std::vector<Replication>& all) {
+    const std::optional<TwoWorlds> two = two_worlds(all);
+    if (!two) return {};
+    std::vector<WorldReport> worlds;
+    for (const bool collapsed : {false, true}) {
+        Replications members;
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            if (two->collapsed[i] == collapsed) members.push_back(&all[i]);
+        }
+        worlds.push_back({collapsed, members.size(), wilson_interval(members.size(), all.size()),
+                          collapsed ? two->served_collapsed : two->served_alive,
+                          journeys_of(members)});
+    }
+    return worlds;
+}
+
 }  // namespace
 
 Measured sectioned(double whole, std::span<const double> parts) {
@@ -622,6 +640,7 @@ Report make_report(const Scenario& scenario, const Trial& trial, Judgement judge
     report.findings = std::move(topology.findings);
     report.predictions = std::move(topology.uses);
     report.runs = run_set(trial.main, report.effective);
+    report.worlds = worlds_of(trial.main);
     report.steady = journeys_of(usable(trial.baseline));
     report.assumption_count = scenario.assumptions().size();
     report.assumptions = assumptions_of(scenario.assumptions());

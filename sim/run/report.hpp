@@ -215,3 +215,4 @@ Report make_report(const Scenario& scenario, const Trial& trial, Judgement judge
                    std::string reproduce);
 
 }  // namespace prodsim
+    std::vector<WorldReport> worlds;        // those alive first; empty where all seeds are alike

@@ -134,6 +134,15 @@ Value json(const ComponentReport& component) {
     return object;
 }
 
+Value json(const WorldReport& world) {
+    return Value::object({{"world", world.title()},
+                          {"seeds", json(std::uint64_t{world.seeds})},
+                          {"share_lower", json(world.share.lower)},
+                          {"share_upper", json(world.share.upper)},
+                          {"served_in_last_tenth", json(world.served_late)},
+                          {"journeys", journeys(world.journeys)}});
+}
+
 Value json(const EdgeReport& edge) {
     return Value::object({{"edge", edge.name},
                           {"policy", edge.policy},
@@ -379,3 +388,4 @@ std::string json_report(const Report& report) {
 }
 
 }  // namespace prodsim
+    object.put("worlds", list_of(report.worlds, print));

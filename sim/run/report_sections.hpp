@@ -1,9 +1,12 @@
 #pragma once
 
-// Sections of the page that have a file of their own. Each adds itself where it has something to
-// say.
+// Sections of the page that have a file of their own. Those that are added add themselves where
+// they have something to say.
 
 #include "sim/run/report_page.hpp"
+
+#include <string>
+#include <vector>
 
 namespace prodsim {
 

@@ -19,9 +19,9 @@ double counted(const Series& series, Time from, Time to, bool only_good) {
     return sum;
 }
 
-/// Of what was offered in the last quarter of a run; nothing where that was little.
+/// Of what was offered in the last tenth of a run; nothing where that was little.
 std::optional<double> served_late(const Replication& run) {
-    const Time from = start_of_run + (run.end - start_of_run) * 3 / 4;
+    const Time from = start_of_run + (run.end - start_of_run) * 9 / 10;
     double offered = 0;
     double good = 0;
     for (const Journey& journey : run.journeys) {
@@ -51,12 +51,10 @@ std::optional<TwoWorlds> two_worlds(const std::vector<Replication>& runs) {
     }
     std::vector<double> sorted = shares;
     std::sort(sorted.begin(), sorted.end());
-    double widest = widest_in_one_world;
+    // The uppermost gap: below it are also those that have only begun to collapse.
     std::optional<double> border;
     for (std::size_t i = 1; i < sorted.size(); ++i) {
-        if (sorted[i] - sorted[i - 1] < widest) continue;
-        widest = sorted[i] - sorted[i - 1];
-        border = sorted[i];
+        if (sorted[i] - sorted[i - 1] >= widest_in_one_world) border = sorted[i];
     }
     if (!border) return std::nullopt;
     TwoWorlds worlds;
