@@ -9,6 +9,7 @@
 #include "sim/run/report_formats.hpp"
 #include "sim/run/report_numbers.hpp"
 #include "sim/run/warm_up.hpp"
+#include "sim/study/theory.hpp"
 
 #include <unistd.h>
 
@@ -111,6 +112,7 @@ private:
         Judgement judgement = judge(scenario, run.trial, threads(), watch);
         Report report = make_report(scenario, run.trial, std::move(judgement), command(scenario));
         report.precision = run.precision;
+        report.theory = compare_with_theory(scenario, run.trial);
         if (!quiet_) tell_time(report, attendant.elapsed_s());
         return {std::move(report), attendant.interrupted()};
     }

@@ -180,6 +180,30 @@ struct RunSetReport {
     std::vector<TimesReport> times;
 };
 
+/// The seeds that collapse, or those that do not, where there are both.
+struct WorldReport {
+    bool collapsed;
+    std::size_t seeds;
+    Interval share;      // of all seeds: Wilson, 95 %
+    double served_late;  // of what is offered in the last tenth of a run
+    std::vector<JourneyReport> journeys;
+
+    std::string title() const;
+};
+
+/// A law of queues beside what was measured.
+struct TheoryLine {
+    std::string subject;   // "shop"
+    std::string quantity;  // "mean wait"
+    std::string law;       // "M/M/2, Erlang C"
+    std::string assumes;   // "Poisson calls, exponential work"
+    Dimension dimension{};
+    double theory = 0;
+    bool at_most = false;  // the law is a bound
+    Measured measured;
+    std::string doubt;  // the likely cause where the two disagree; empty where they do not
+};
+
 /// When a fault was there, in simulated time.
 struct FaultSpan {
     std::string title;
@@ -205,7 +229,9 @@ struct Report {
     std::vector<Finding> findings;          // known before the run, gravest first
     std::vector<PredictedUse> predictions;  // what the run should measure where nothing fails
     RunSetReport runs;                      // with every fault
+    std::vector<WorldReport> worlds;        // those alive first; empty where all seeds are alike
     std::vector<JourneyReport> steady;      // without any; empty where the scenario has no faults
+    std::vector<TheoryLine> theory;         // by sim/study/theory.hpp, of runs without faults
     AuditReport audits;
     std::uint64_t assumption_count = 0;
     std::vector<AssumptionReport> assumptions;
@@ -215,4 +241,3 @@ Report make_report(const Scenario& scenario, const Trial& trial, Judgement judge
                    std::string reproduce);
 
 }  // namespace prodsim
-    std::vector<WorldReport> worlds;        // those alive first; empty where all seeds are alike

@@ -229,6 +229,19 @@ Value json(const Precision& precision) {
                           {"goals", list_of(precision.goals, print)}});
 }
 
+Value json(const TheoryLine& line) {
+    return Value::object({{"of", line.subject},
+                          {"quantity", line.quantity},
+                          {"law", line.law},
+                          {"assumes", line.assumes},
+                          {"unit", unit_of(line.dimension)},
+                          {"theory", json(line.theory)},
+                          {"at_most", line.at_most},
+                          {"measured", json(line.measured)},
+                          {"agrees", line.doubt.empty()},
+                          {"doubt", line.doubt}});
+}
+
 Value json(const RequirementVerdict& requirement) {
     return Value::object(
         {{"metric", requirement.metric},
@@ -376,10 +389,12 @@ std::string json_report(const Report& report) {
                                   {"journeys", journeys(report.runs.journeys)},
                                   {"journeys_without_faults", journeys(report.steady)}});
     const auto print = [](const auto& item) { return json(item); };
+    object.put("worlds", list_of(report.worlds, print));
     object.put("components", list_of(report.runs.components, print));
     object.put("amplification", list_of(report.runs.edges, print));
     object.put("findings", list_of(report.findings, print));
     object.put("predictions", list_of(report.predictions, print));
+    object.put("theory", list_of(report.theory, print));
     object.put("meters", meters(report.runs));
     object.put("meter_meanings", meter_meanings(report.runs));
     object.put("assumptions", list_of(report.assumptions, print));
@@ -388,4 +403,3 @@ std::string json_report(const Report& report) {
 }
 
 }  // namespace prodsim
-    object.put("worlds", list_of(report.worlds, print));

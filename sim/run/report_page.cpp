@@ -575,6 +575,7 @@ Page page_of(const Report& report) {
     }
     add_component_section(page, report.runs.components);
     add_edge_section(page, report.runs.edges);
+    add_theory_section(page, report.theory);
     add_finding_section(page, report.findings);
     page.sections.push_back(audit_section(report.audits));
     add_assumption_section(page, report);
