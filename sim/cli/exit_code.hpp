@@ -8,7 +8,7 @@ enum class ExitCode {
     failed = 1,        // a requirement or an expectation does not hold
     invalid = 2,       // the scenario or the command line is wrong
     broken = 3,        // the simulator is, or a file could not be written
-    inconclusive = 4,  // more replications are needed to tell
+    inconclusive = 4,  // an interval spans its limit, or a precision is not reached
     interrupted = 130,
 };
 

@@ -20,7 +20,7 @@ constexpr const char* exit_codes =
     "  1    a requirement, an expectation or a known value does not hold\n"
     "  2    the scenario or the command line is wrong\n"
     "  3    the simulator is broken, or a file could not be written\n"
-    "  4    inconclusive: an interval spans its limit; more replications would tell\n"
+    "  4    inconclusive: an interval spans its limit, or a precision is not reached\n"
     "  130  interrupted; the report is of the part that ran\n";
 
 void complain(const std::string& message, const std::string& cure) {

@@ -2,10 +2,14 @@
 #include "sim/cli/command.hpp"
 #include "sim/cli/folder.hpp"
 #include "sim/cli/scenario_options.hpp"
+#include "sim/config/place.hpp"
 #include "sim/run/judgement.hpp"
+#include "sim/run/precision.hpp"
 #include "sim/run/report.hpp"
 #include "sim/run/report_formats.hpp"
 #include "sim/run/report_numbers.hpp"
+#include "sim/run/warm_up.hpp"
+#include "sim/study/theory.hpp"
 
 #include <unistd.h>
 
@@ -35,7 +39,7 @@ Duration expected_time(const Scenario& scenario) {
     const RunParameters& run = scenario.parameters().run;
     const auto faults = static_cast<std::int64_t>(scenario.parameters().faults.size());
     const std::int64_t kinds = faults == 0 ? 1 : faults == 1 ? 2 : 2 + faults;
-    return run.duration * (run.replications * kinds);
+    return run.duration * (run.replications * kinds + pilots_of(run));
 }
 
 class Run final : public Command {
@@ -44,6 +48,16 @@ public:
         : Command(program, "run", "Simulate a scenario, judge it and print the report."),
           scenario_(app()) {
         scenario_.add_run_options(app());
+        app()
+            .add_option("--precision", precision_,
+                        "Adds replications until a metric is known this well: latency_p99=5%")
+            ->type_name("METRIC=SHARE")
+            ->allow_extra_args(false);
+        app()
+            .add_option("--max-replications", most_, "Of --precision: no more than these.")
+            ->capture_default_str()
+            ->type_name("N")
+            ->check(CLI::Range(fewest_precise_replications, std::size_t{1000000}).description(""));
         app()
             .add_option("--threads", threads_, "How many threads work; all cores if not said.")
             ->type_name("N")
@@ -64,10 +78,10 @@ public:
     }
 
     ExitCode run() override {
-        const std::unique_ptr<const Scenario> scenario = scenario_.load();
+        std::unique_ptr<const Scenario> scenario = scenario_.load();
         std::optional<Folder> folder;
         if (!out_.empty()) folder.emplace(out_);
-        const auto [report, was_interrupted] = simulate(*scenario);
+        const auto [report, was_interrupted] = simulate(std::move(scenario));
         if (folder) {
             folder->write("report.json", json_report(report));
             folder->write("report.md", markdown_report(report));
@@ -84,17 +98,37 @@ private:
         bool interrupted;
     };
 
-    Simulated simulate(const Scenario& scenario) const {
+    Simulated simulate(std::unique_ptr<const Scenario> asked) const {
+        const std::vector<PrecisionGoal> goals = goals_for(*asked);
         RunWatch watch;
         const bool shown = !quiet_ && isatty(STDERR_FILENO) != 0;
-        Attendant attendant(watch, expected_time(scenario),
+        Attendant attendant(watch, expected_time(*asked),
                             shown ? Progress::shown : Progress::silent);
-        const Trial trial = run_trial(scenario, threads(), watch);
-        Judgement judgement = judge(scenario, trial, threads(), watch);
-        Report report =
-            make_report(scenario, trial, std::move(judgement), scenario_.command(scenario));
+        const auto settled = with_warm_up(std::move(asked), threads(), watch);
+        const Scenario& scenario = *settled;
+        const PreciseTrial run = goals.empty()
+                                     ? PreciseTrial{run_trial(scenario, threads(), watch), {}}
+                                     : run_to_precision(scenario, goals, most_, threads(), watch);
+        Judgement judgement = judge(scenario, run.trial, threads(), watch);
+        Report report = make_report(scenario, run.trial, std::move(judgement), command(scenario));
+        report.precision = run.precision;
+        report.theory = compare_with_theory(scenario, run.trial);
         if (!quiet_) tell_time(report, attendant.elapsed_s());
         return {std::move(report), attendant.interrupted()};
+    }
+
+    std::vector<PrecisionGoal> goals_for(const Scenario& scenario) const {
+        Problems problems;
+        std::vector<PrecisionGoal> goals = read_goals(precision_, scenario, problems);
+        problems.raise(Sources{});
+        return goals;
+    }
+
+    std::string command(const Scenario& scenario) const {
+        std::string command = scenario_.command(scenario);
+        for (const std::string& goal : precision_) command += " --precision " + for_shell(goal);
+        if (!precision_.empty()) command += " --max-replications " + std::to_string(most_);
+        return command;
     }
 
     unsigned threads() const {
@@ -124,11 +158,14 @@ private:
             return expectations == verdict || requirements == verdict;
         };
         if (either(Verdict::fail)) return ExitCode::failed;
+        if (!report.precision.converged()) return ExitCode::inconclusive;
         if (either(Verdict::inconclusive)) return ExitCode::inconclusive;
         return ExitCode::fine;
     }
 
     ScenarioOptions scenario_;
+    std::vector<std::string> precision_;
+    std::size_t most_ = most_precise_replications;
     unsigned threads_ = 0;
     std::string format_ = "text";
     std::string out_;

@@ -3,6 +3,7 @@
 #include "sim/cli/language.hpp"
 #include "sim/run/report_numbers.hpp"
 #include "sim/run/validation.hpp"
+#include "sim/run/warm_up.hpp"
 
 #include <unistd.h>
 
@@ -100,6 +101,9 @@ public:
         const bool shown = !quiet_ && isatty(STDERR_FILENO) != 0;
         Attendant attendant(watch, expected_time(scenarios),
                             shown ? Progress::shown : Progress::silent);
+        for (auto& scenario : scenarios) {
+            scenario = with_warm_up(std::move(scenario), threads(), watch);
+        }
         const Validation validation = validate_model(scenarios, threads(), watch);
         if (!quiet_) {
             const std::string text = std::to_string(scenarios.size()) + " scenarios in " +

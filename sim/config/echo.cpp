@@ -12,6 +12,7 @@ public:
 protected:
     void visit(const Field& field, const Slot& slot) override {
         Value value = echo_slot(slot);
+        if (value.is_null() && !field.options.none.empty()) value = field.options.none;
         if (value.is_null()) return;  // an optional that is empty
         const bool first = field.options.position == 1 && !key_.empty();
         object_.put(first ? key_ : field.name, std::move(value));

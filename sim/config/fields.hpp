@@ -54,6 +54,8 @@ struct FieldOptions {
     std::string_view edge = {};
     /// For words: how to write what those may have meant who wrote no word at all.
     std::string_view cure = {};
+    /// For optionals: the word that says that the program finds a value: "auto".
+    std::string_view none = {};
 };
 
 /// "at least 1, at most 10"; empty without limits.

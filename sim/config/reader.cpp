@@ -160,7 +160,9 @@ private:
     }
 
     void into(const Target& target, const OptionalSlot& slot) {
-        if (target.value.is_null()) return slot.reset(slot.optional);
+        const std::string_view none = target.options.none;
+        const bool is_none = !none.empty() && text_in(target.value) == none;
+        if (target.value.is_null() || is_none) return slot.reset(slot.optional);
         read(target, slot.emplace(slot.optional));
     }
 

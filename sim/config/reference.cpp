@@ -85,6 +85,7 @@ protected:
         const std::string name(field.name);
         std::string initial = field.options.required ? "required" : text_of_default(slot);
         TypeText type = type_of_slot(slot);
+        if (!field.options.none.empty()) type.name += " or " + std::string(field.options.none);
         const bool record = !type.nested.empty() && type.name == "object";
         if (record && !field.options.required) initial = "";
         fields_.push_back({name, std::move(type.name), std::move(initial),

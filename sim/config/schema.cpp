@@ -137,7 +137,10 @@ Value schema_of(const WordSlot& slot, const FieldOptions&) {
 Value schema_of(const OptionalSlot& slot, const FieldOptions& options) {
     Value inner =
         with_element(slot, [&](const Slot& value) { return schema_of_member(value, options); });
-    return any_of({std::move(inner), Value::object({{"type", "null"}})});
+    if (options.none.empty()) {
+        return any_of({std::move(inner), Value::object({{"type", "null"}})});
+    }
+    return any_of({std::move(inner), Value::object({{"const", options.none}})});
 }
 
 Value schema_of(const ListSlot& slot, const FieldOptions& options) {

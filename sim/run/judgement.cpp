@@ -154,8 +154,15 @@ std::vector<Comparison> compare_all(const FaultParameters& fault,
     return results;
 }
 
-std::vector<RunPlan> longer(std::vector<RunPlan> plans, Duration duration) {
-    for (RunPlan& plan : plans) plan.duration = duration;
+/// The same runs until another end.
+std::vector<RunPlan> longer(const std::vector<Replication>& runs, const FaultSelection& faults,
+                            Duration duration) {
+    std::vector<RunPlan> plans;
+    for (const Replication& run : runs) {
+        plans.push_back(run.plan);
+        plans.back().faults = faults;
+        plans.back().duration = duration;
+    }
     return plans;
 }
 
@@ -215,12 +222,11 @@ private:
     }
 
     std::vector<Comparison> extended(std::size_t number, Duration until) {
-        const auto with = simulate_all(
-            scenario_, longer(plans_of(scenario_, FaultSelection::only(number)), until), threads_,
-            watch_);
-        const auto without =
-            simulate_all(scenario_, longer(plans_of(scenario_, FaultSelection::none()), until),
-                         threads_, watch_);
+        const auto run = [&](const FaultSelection& faults) {
+            return simulate_all(scenario_, longer(trial_.main, faults, until), threads_, watch_);
+        };
+        const auto with = run(FaultSelection::only(number));
+        const auto without = run(FaultSelection::none());
         return compare_all(scenario_.parameters().faults[number], with, without);
     }
 
@@ -254,10 +260,13 @@ private:
         return longest;
     }
 
+    const std::vector<Replication>& runs_of(Scope scope) const {
+        return scope == Scope::steady ? steady() : trial_.main;
+    }
+
     std::vector<double> values(const Metric& metric, Scope scope) const {
         std::vector<double> values;
-        const auto& runs = scope == Scope::steady ? steady() : trial_.main;
-        for (const Replication& run : runs) {
+        for (const Replication& run : runs_of(scope)) {
             const auto value = scope == Scope::during ? during(metric, run) : metric.of(run);
             if (value) values.push_back(*value);
         }
@@ -275,15 +284,30 @@ private:
         if (name == "recovery_time") {
             verdict.dimension = Dimension::duration;
             verdict.values = recovery_times(faults);
+            verdict.estimate = estimate_mean(verdict.values);
         } else {
             const Metric metric = *Metric::parse(name);
             verdict.scope = requirement.scope;
             verdict.dimension = metric.dimension();
             verdict.values = values(metric, requirement.scope);
+            verdict.estimate = requirement.scope == Scope::during
+                                   ? estimate_mean(verdict.values)
+                                   : estimate_of(metric, runs_of(requirement.scope));
         }
         verdict.threshold = parse_threshold(requirement.limit, verdict.dimension).threshold;
         test(verdict);
+        if (verdict.scope) doubt(verdict);
         return verdict;
+    }
+
+    /// What is in doubt may fail, but does not pass. Stretches of a run are told by its windows.
+    void doubt(RequirementVerdict& verdict) const {
+        if (*verdict.scope == Scope::during) return;
+        const std::string doubt =
+            doubt_about(*Metric::parse(verdict.metric), scenario_, runs_of(*verdict.scope));
+        if (doubt.empty()) return;
+        verdict.note += (verdict.note.empty() ? "" : "; ") + doubt;
+        if (verdict.verdict == Verdict::pass) verdict.verdict = Verdict::inconclusive;
     }
 
     static void test(RequirementVerdict& verdict) {
@@ -301,7 +325,6 @@ private:
                            std::to_string(values.size()) + " runs";
             return;
         }
-        verdict.estimate = estimate_mean(values);
         if (!verdict.estimate.has_interval()) {
             verdict.verdict =
                 verdict.threshold.holds(values.front()) ? Verdict::pass : Verdict::fail;
@@ -333,8 +356,7 @@ private:
         const auto holds = [&](double measured) {
             return within(expectation, metric.dimension(), measured);
         };
-        const auto& runs = expectation.scope == Scope::steady ? steady() : trial_.main;
-        for (const Replication& run : runs) {
+        for (const Replication& run : runs_of(expectation.scope)) {
             if (run.interrupted) continue;
             const auto measured = value(expectation, metric, run);
             ++verdict.tested;
@@ -502,30 +524,6 @@ Verdict Judgement::expectations_verdict() const {
     Verdict verdict = Verdict::pass;
     for (const auto& expectation : expectations) verdict = worst(verdict, expectation.verdict);
     return verdict;
-}
-
-Trial run_trial(const Scenario& scenario, unsigned threads, RunWatch& watch) {
-    const std::size_t faults = scenario.parameters().faults.size();
-    std::vector<RunPlan> plans = plans_of(scenario, FaultSelection::all());
-    const std::size_t each = plans.size();
-    const auto append = [&](const FaultSelection& selection) {
-        const auto more = plans_of(scenario, selection);
-        plans.insert(plans.end(), more.begin(), more.end());
-    };
-    if (faults > 0) append(FaultSelection::none());
-    for (std::size_t i = 0; faults > 1 && i < faults; ++i) append(FaultSelection::only(i));
-    std::vector<Replication> results = simulate_all(scenario, plans, threads, watch);
-    std::size_t next = 0;
-    const auto take = [&] {
-        std::vector<Replication> part;
-        for (std::size_t i = 0; i < each; ++i) part.push_back(std::move(results[next++]));
-        return part;
-    };
-    Trial trial;
-    trial.main = take();
-    if (faults > 0) trial.baseline = take();
-    for (std::size_t i = 0; faults > 1 && i < faults; ++i) trial.alone.push_back(take());
-    return trial;
 }
 
 void check_metrics(const Scenario& scenario, Problems& problems) {

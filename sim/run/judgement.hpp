@@ -3,6 +3,7 @@
 #include "sim/run/metric.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
+#include "sim/run/trial.hpp"
 #include "sim/stats/estimate.hpp"
 
 #include <optional>
@@ -73,13 +74,6 @@ struct FaultVerdict {
     std::size_t count(Fate fate) const;
 };
 
-/// All runs of a scenario that a judgement needs.
-struct Trial {
-    std::vector<Replication> main;                // everything in it
-    std::vector<Replication> baseline;            // no faults; empty when there are none
-    std::vector<std::vector<Replication>> alone;  // each fault for itself; empty when there is one
-};
-
 struct Judgement {
     std::vector<RequirementVerdict> requirements;
     std::vector<ExpectationVerdict> expectations;
@@ -88,9 +82,6 @@ struct Judgement {
     Verdict requirements_verdict() const;
     Verdict expectations_verdict() const;
 };
-
-/// Runs what is needed, on this many threads.
-Trial run_trial(const Scenario& scenario, unsigned threads, RunWatch& watch);
 
 /// Judges a trial; faults whose runs are too short are run again, longer.
 Judgement judge(const Scenario& scenario, const Trial& trial, unsigned threads, RunWatch& watch);

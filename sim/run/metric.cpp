@@ -1,5 +1,8 @@
 #include "sim/run/metric.hpp"
 
+#include "sim/run/heavy_laws.hpp"
+#include "sim/stats/tail.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -325,6 +328,29 @@ std::optional<double> Metric::of(const Replication& run, Span span) const {
     return std::nullopt;
 }
 
+std::optional<Histogram> Metric::records(const Replication& run) const {
+    if (!per_.empty()) return std::nullopt;
+    if (const Journey* journey = journey_of(run, subject_)) {
+        if (!starts_with(quantity_, "latency_")) return std::nullopt;
+        Histogram records = journey->latency_good();
+        if (starts_with(quantity_, "latency_all_")) records.merge(journey->latency_bad());
+        return records;
+    }
+    for (const auto& [meter, which] : questions(quantity_)) {
+        const auto* reading = run.readings.histogram(subject_, meter);
+        if (reading != nullptr && is_statistic(which)) return reading->histogram;
+    }
+    return std::nullopt;
+}
+
+std::optional<double> Metric::percentile() const {
+    if (!per_.empty()) return std::nullopt;
+    for (const auto& [meter, which] : questions(quantity_)) {
+        if (const auto p = quantile_named(which)) return p;
+    }
+    return std::nullopt;
+}
+
 bool Metric::has_instants(const Replication& run) const {
     return journey_of(run, subject_) == nullptr &&
            (quantity_ == "utilisation" || run.readings.level(subject_, quantity_) != nullptr);
@@ -371,6 +397,56 @@ std::optional<double> Metric::of_component(const Replication& run, Span span) co
         return static_cast<double>(after->total - before->total) / in_seconds(span.to - span.from);
     }
     return level_between(*from, *to, span, subject_, quantity_);
+}
+
+namespace {
+
+Histogram all_records(const Metric& metric, const std::vector<Replication>& runs) {
+    Histogram all;
+    for (const Replication& run : runs) {
+        if (const auto records = metric.records(run)) all.merge(*records);
+    }
+    return all;
+}
+
+std::string lack_of_records(const Metric& metric, double p, const std::vector<Replication>& runs) {
+    std::optional<std::uint64_t> fewest;
+    for (const Replication& run : runs) {
+        const auto records = metric.records(run);
+        if (records && records->count() > 0) {
+            fewest = std::min(fewest.value_or(records->count()), records->count());
+        }
+    }
+    if (!fewest || has_quantile(*fewest, p)) return {};
+    const double needed = std::ceil(fewest_beyond_quantile / std::min(p, 1 - p) - 1e-6);
+    return "too few for this percentile: a replication has as few as " + std::to_string(*fewest) +
+           " and needs " + to_text(static_cast<std::int64_t>(needed));
+}
+
+}  // namespace
+
+Estimate estimate_of(const Metric& metric, const std::vector<Replication>& runs) {
+    std::vector<double> values;
+    for (const Replication& run : runs) {
+        if (const auto value = metric.of(run)) values.push_back(*value);
+    }
+    const std::optional<double> p = metric.percentile();
+    if (!p || values.empty()) return estimate_mean(values);
+    return estimate_sections(in_seconds(all_records(metric, runs).quantile(*p)), values);
+}
+
+std::string doubt_about(const Metric& metric, const Scenario& scenario,
+                        const std::vector<Replication>& runs) {
+    if (const auto p = metric.percentile()) return lack_of_records(metric, *p, runs);
+    if (!ends_with(metric.name(), "_mean")) return {};
+    const std::string advice = ", so the interval of a mean is too narrow; ask for a percentile";
+    const std::string law = heaviest_law(scenario);
+    if (!law.empty()) return "heavy tail: no run sees the end of " + law + advice;
+    const Histogram all = all_records(metric, runs);
+    const auto tail = all.count() == 0 ? std::nullopt : estimate_tail(all);
+    if (!tail || !tail->has_no_variance()) return {};
+    return "heavy tail: the slowest hundredth falls like x^-" +
+           to_text(std::round(10 * tail->value) / 10) + advice;
 }
 
 std::vector<std::string> metric_names(const Replication& run) {

@@ -2,6 +2,7 @@
 
 #include "sim/config/units.hpp"
 #include "sim/run/simulation.hpp"
+#include "sim/stats/estimate.hpp"
 
 #include <optional>
 #include <string>
@@ -45,6 +46,12 @@ public:
     bool has_spans(const Replication& run) const;
     bool has_instants(const Replication& run) const;
 
+    /// The durations that it is a number of, where it is one of a histogram.
+    std::optional<Histogram> records(const Replication& run) const;
+
+    /// Which percentile it is of them, if it is one: 0.99.
+    std::optional<double> percentile() const;
+
     /// Whether a run of this kind has the metric at all.
     bool exists(const Replication& run) const;
 
@@ -62,6 +69,16 @@ private:
     std::string quantity_;
     std::vector<Metric> per_;  // what it is divided by, if by anything
 };
+
+/// What these runs say of it: the mean over those that have it, and of a percentile that of all
+/// records together.
+Estimate estimate_of(const Metric& metric, const std::vector<Replication>& runs);
+
+/// What puts that in doubt, in a sentence: a percentile of which some run has too few records
+/// (`has_quantile`), a mean in a scenario with a law of a heavy tail (`heaviest_law`), or of
+/// records that show one (`estimate_tail`). Empty where nothing does.
+std::string doubt_about(const Metric& metric, const Scenario& scenario,
+                        const std::vector<Replication>& runs);
 
 /// Every name that `run` can be asked for: for "did you mean".
 std::vector<std::string> metric_names(const Replication& run);

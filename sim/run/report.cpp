@@ -1,5 +1,7 @@
 #include "sim/run/report.hpp"
 
+#include "sim/run/one_run.hpp"
+#include "sim/run/worlds.hpp"
 #include "sim/stats/estimate.hpp"
 
 #include <algorithm>
@@ -75,8 +77,7 @@ QuantileReport quantile_of(const Histogram& all, const std::vector<Histogram>& p
     for (const Histogram& part : parts) {
         if (part.count() > 0) each.push_back(in_seconds(part.quantile(p)));
     }
-    const bool enough = static_cast<double>(all.count()) * (1 - p) >= fewest_beyond_quantile;
-    return {p, sectioned(in_seconds(all.quantile(p)), each), enough};
+    return {p, sectioned(in_seconds(all.quantile(p)), each), has_quantile(all.count(), p)};
 }
 
 DurationReport durations_of(const std::vector<Histogram>& parts) {
@@ -92,6 +93,7 @@ DurationReport durations_of(const std::vector<Histogram>& parts) {
     if (report.count == 0) return report;
     report.mean_s = sectioned(all.mean_s(), means);
     report.max_s = in_seconds(all.max());
+    report.tail = estimate_tail(all);
     for (const double p : reported_quantiles) {
         report.quantiles.push_back(quantile_of(all, parts, p));
     }
@@ -184,6 +186,11 @@ JourneyReport JourneyBooks::report() const {
     report.failures = failures();
     latencies(report);
     report.series = series();
+    if (replications_.size() == 1) {
+        const Replication& run = *replications_.front();
+        add_intervals(*find_journey(run, name_), {start_of_run + run.plan.warm_up, run.end},
+                      report);
+    }
     return report;
 }
 
@@ -616,17 +623,27 @@ RunSetReport run_set(const std::vector<Replication>& all, const Value& effective
     return report;
 }
 
+/// The journeys of each world, where the replications fall into two.
+std::vector<WorldReport> worlds_of(const std::vector<Replication>& all) {
+    const std::optional<TwoWorlds> two = two_worlds(all);
+    if (!two) return {};
+    std::vector<WorldReport> worlds;
+    for (const bool collapsed : {false, true}) {
+        Replications members;
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            if (two->collapsed[i] == collapsed) members.push_back(&all[i]);
+        }
+        worlds.push_back({collapsed, members.size(), wilson_interval(members.size(), all.size()),
+                          collapsed ? two->served_collapsed : two->served_alive,
+                          journeys_of(members)});
+    }
+    return worlds;
+}
+
 }  // namespace
 
 Measured sectioned(double whole, std::span<const double> parts) {
-    Measured measured{whole};
-    if (parts.size() < 2) return measured;
-    double squares = 0;
-    for (const double part : parts) squares += (part - whole) * (part - whole);
-    const auto n = static_cast<double>(parts.size());
-    constexpr double upper_tail = 0.975;
-    measured.half_width = student_t_quantile(upper_tail, n - 1) * std::sqrt(squares / (n - 1) / n);
-    return measured;
+    return {whole, estimate_sections(whole, parts).half_width};
 }
 
 Report make_report(const Scenario& scenario, const Trial& trial, Judgement judgement,
@@ -639,7 +656,8 @@ Report make_report(const Scenario& scenario, const Trial& trial, Judgement judge
     report.seed = static_cast<std::uint64_t>(run.seed);
     report.replications = trial.main.size();
     report.duration_s = in_seconds(run.duration);
-    report.warm_up_s = in_seconds(run.warm_up);
+    report.warm_up_s = in_seconds(*run.warm_up);
+    report.found_warm_up = scenario.found_warm_up();
     report.reproduce = std::move(reproduce);
     report.judgement = std::move(judgement);
     report.fault_spans = fault_spans(scenario);
@@ -647,6 +665,7 @@ Report make_report(const Scenario& scenario, const Trial& trial, Judgement judge
     report.findings = std::move(topology.findings);
     report.predictions = std::move(topology.uses);
     report.runs = run_set(trial.main, report.effective);
+    report.worlds = worlds_of(trial.main);
     report.steady = journeys_of(usable(trial.baseline));
     report.breakdowns = breakdowns_of(usable(trial.baseline.empty() ? trial.main : trial.baseline));
     if (report.fault_spans.size() == 1) report.failed_times = {breakdowns_of(usable(trial.main))};

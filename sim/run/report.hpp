@@ -7,13 +7,16 @@
 #include "sim/config/value.hpp"
 #include "sim/run/breakdown.hpp"
 #include "sim/run/judgement.hpp"
+#include "sim/run/precision.hpp"
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 #include "sim/run/topology.hpp"
+#include "sim/stats/tail.hpp"
 
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,10 +26,8 @@ namespace prodsim {
 
 inline constexpr int report_version = 1;
 
-/// A number over all replications and the half width of its 95 % interval, which is NaN with fewer
-/// than two replications. The value is taken of all replications together, the interval from how
-/// far each of them is from it (sectioning: Asmussen and Glynn, Stochastic Simulation, 2007,
-/// III.5).
+/// A number over all replications and the half width of its 95 % interval (`estimate_sections`),
+/// which is NaN with fewer than two replications, but for journeys (sim/run/one_run.hpp).
 struct Measured {
     double value = std::numeric_limits<double>::quiet_NaN();
     double half_width = std::numeric_limits<double>::quiet_NaN();
@@ -38,13 +39,10 @@ Measured sectioned(double whole, std::span<const double> parts);
 /// The shares of the records that the reported quantiles stand for.
 inline constexpr std::array reported_quantiles{0.5, 0.9, 0.99, 0.999};
 
-/// A quantile that fewer records than this exceed says more about chance than about the system.
-inline constexpr double fewest_beyond_quantile = 10;
-
 struct QuantileReport {
     double share;  // 0.99
     Measured seconds;
-    bool enough_samples;
+    bool enough_samples;  // `has_quantile`
 };
 
 /// Durations of one kind, over all replications.
@@ -52,6 +50,7 @@ struct DurationReport {
     std::uint64_t count = 0;
     Measured mean_s;
     double max_s = std::numeric_limits<double>::quiet_NaN();
+    std::optional<TailIndex> tail;
     std::vector<QuantileReport> quantiles;  // empty without records
 };
 
@@ -193,6 +192,30 @@ struct RunSetReport {
     std::vector<TimesReport> times;
 };
 
+/// The seeds that collapse, or those that do not, where there are both.
+struct WorldReport {
+    bool collapsed;
+    std::size_t seeds;
+    Interval share;      // of all seeds: Wilson, 95 %
+    double served_late;  // of what is offered in the last tenth of a run
+    std::vector<JourneyReport> journeys;
+
+    std::string title() const;
+};
+
+/// A law of queues beside what was measured.
+struct TheoryLine {
+    std::string subject;   // "shop"
+    std::string quantity;  // "mean wait"
+    std::string law;       // "M/M/2, Erlang C"
+    std::string assumes;   // "Poisson calls, exponential work"
+    Dimension dimension{};
+    double theory = 0;
+    bool at_most = false;  // the law is a bound
+    Measured measured;
+    std::string doubt;  // the likely cause where the two disagree; empty where they do not
+};
+
 /// When a fault was there, in simulated time.
 struct FaultSpan {
     std::string title;
@@ -208,15 +231,19 @@ struct Report {
     std::size_t replications = 0;
     double duration_s = 0;
     double warm_up_s = 0;
-    std::string reproduce;  // a command
+    std::optional<FoundWarmUp> found_warm_up;  // where the scenario left it to pilot runs
+    std::string reproduce;                     // a command
     std::uint64_t fingerprint = 0;
     CompletionReport completion;
+    Precision precision;  // without goals where none were asked for
     Judgement judgement;
     std::vector<FaultSpan> fault_spans;
     std::vector<Finding> findings;            // known before the run, gravest first
     std::vector<PredictedUse> predictions;    // what the run should measure where nothing fails
     RunSetReport runs;                        // with every fault
+    std::vector<WorldReport> worlds;          // those alive first; empty where all seeds are alike
     std::vector<JourneyReport> steady;        // without any; empty where the scenario has no faults
+    std::vector<TheoryLine> theory;           // by sim/study/theory.hpp, of runs without faults
     std::vector<BreakdownReport> breakdowns;  // without faults, where there are any
     std::vector<std::vector<BreakdownReport>> failed_times;  // of each fault alone
     AuditReport audits;

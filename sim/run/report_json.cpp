@@ -56,9 +56,12 @@ Value json(const DurationReport& durations) {
     for (const QuantileReport& quantile : durations.quantiles) {
         std::string name = percentile_name(quantile.share);
         if (!quantile.enough_samples) few.append(name + "_s");
-        object.append(name + "_s", json(quantile.seconds), nowhere);
+        Value value = json(quantile.seconds);
+        value.put("enough_samples", quantile.enough_samples);
+        object.append(name + "_s", std::move(value), nowhere);
     }
     object.put("too_few_samples_for", few);
+    object.put("tail_index", durations.tail ? json(durations.tail->value) : Value());
     return object;
 }
 
@@ -181,6 +184,15 @@ Value json(const ComponentReport& component) {
     return object;
 }
 
+Value json(const WorldReport& world) {
+    return Value::object({{"world", world.title()},
+                          {"seeds", json(std::uint64_t{world.seeds})},
+                          {"share_lower", json(world.share.lower)},
+                          {"share_upper", json(world.share.upper)},
+                          {"served_in_last_tenth", json(world.served_late)},
+                          {"journeys", journeys(world.journeys)}});
+}
+
 Value json(const EdgeReport& edge) {
     return Value::object({{"edge", edge.name},
                           {"policy", edge.policy},
@@ -260,6 +272,37 @@ std::string_view scope_name(Scope scope) {
 
 Value values(const std::vector<double>& numbers) {
     return list_of(numbers, [](double number) { return json(number); });
+}
+
+Value json(const Precision& precision) {
+    if (precision.goals.empty()) return {};
+    const auto print = [](const GoalVerdict& one) {
+        return Value::object(
+            {{"metric", one.goal.metric},
+             {"wanted_share", json(one.goal.share)},
+             {"reached_share", json(one.reached)},
+             {"measured", json(Measured{one.estimate.mean, one.estimate.half_width})},
+             {"unit", unit_of(one.dimension)},
+             {"met", one.met()},
+             {"doubt", one.doubt}});
+    };
+    return Value::object({{"converged", precision.converged()},
+                          {"replications", json(precision.replications)},
+                          {"most_replications", json(precision.most)},
+                          {"goals", list_of(precision.goals, print)}});
+}
+
+Value json(const TheoryLine& line) {
+    return Value::object({{"of", line.subject},
+                          {"quantity", line.quantity},
+                          {"law", line.law},
+                          {"assumes", line.assumes},
+                          {"unit", unit_of(line.dimension)},
+                          {"theory", json(line.theory)},
+                          {"at_most", line.at_most},
+                          {"measured", json(line.measured)},
+                          {"agrees", line.doubt.empty()},
+                          {"doubt", line.doubt}});
 }
 
 Value json(const RequirementVerdict& requirement) {
@@ -376,11 +419,19 @@ Value json(const AssumptionReport& assumption) {
                                          [](const std::string& place) { return Value(place); })}});
 }
 
+Value found_warm_up_of(const Report& report) {
+    if (!report.found_warm_up) return {};
+    return Value::object({{"found", report.found_warm_up->found},
+                          {"by", report.found_warm_up->by},
+                          {"pilots", json(report.found_warm_up->pilots)}});
+}
+
 Value run_of(const Report& report) {
     return Value::object({{"seed", json(report.seed)},
                           {"replications", json(report.replications)},
                           {"duration_s", json(report.duration_s)},
                           {"warm_up_s", json(report.warm_up_s)},
+                          {"found_warm_up", found_warm_up_of(report)},
                           {"runs_planned", json(report.completion.planned)},
                           {"runs_finished", json(report.completion.finished)},
                           {"interrupted", report.completion.interrupted()},
@@ -395,11 +446,13 @@ std::string json_report(const Report& report) {
                                   {"scenario", report.scenario_path},
                                   {"about", report.about},
                                   {"run", run_of(report)},
+                                  {"precision", json(report.precision)},
                                   {"verdicts", json(report.judgement)},
                                   {"audits", json(report.audits)},
                                   {"journeys", journeys(report.runs.journeys)},
                                   {"journeys_without_faults", journeys(report.steady)}});
     const auto print = [](const auto& item) { return json(item); };
+    object.put("worlds", list_of(report.worlds, print));
     object.put("components", list_of(report.runs.components, print));
     object.put("amplification", list_of(report.runs.edges, print));
     object.put("time", list_of(report.breakdowns, print));
@@ -407,6 +460,7 @@ std::string json_report(const Report& report) {
     object.put("costs", costs(report.runs));
     object.put("findings", list_of(report.findings, print));
     object.put("predictions", list_of(report.predictions, print));
+    object.put("theory", list_of(report.theory, print));
     object.put("meters", meters(report.runs));
     object.put("meter_meanings", meter_meanings(report.runs));
     object.put("assumptions", list_of(report.assumptions, print));

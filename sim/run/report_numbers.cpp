@@ -133,6 +133,19 @@ std::string readable_share(const Measured& share) {
     return text(share, 100, decimals) + " %";
 }
 
+std::string readable(const Measured& measured, Dimension dimension) {
+    switch (dimension) {
+        case Dimension::duration:
+            return readable_duration(measured);
+        case Dimension::rate:
+            return readable_rate(measured);
+        case Dimension::share:
+            return readable_share(measured);
+        default:
+            return readable_number(measured);
+    }
+}
+
 std::string hexadecimal(std::uint64_t number) {
     static constexpr std::string_view digits = "0123456789abcdef";
     std::string text(16, '0');

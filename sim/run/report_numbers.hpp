@@ -32,6 +32,9 @@ std::string readable_rate(const Measured& per_s);
 /// "99.962 ± 0.011 %": never rounded to 100 % or 0 % unless it is exactly that.
 std::string readable_share(const Measured& share);
 
+/// A metric in its base unit: seconds, 1/s, a share or a number.
+std::string readable(const Measured& measured, Dimension dimension);
+
 /// "00c0ffee00c0ffee"
 std::string hexadecimal(std::uint64_t number);
 

@@ -2,6 +2,7 @@
 
 #include "sim/run/report_breakdown.hpp"
 #include "sim/run/report_numbers.hpp"
+#include "sim/run/report_sections.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -26,6 +27,11 @@ Line interruption(const CompletionReport& completion) {
                            " came to an end. What follows is of the part that ran."};
 }
 
+/// "found by MSER-5 in 5 pilot runs, by the latency of order"
+std::string warm_up_text(const FoundWarmUp& warm_up) {
+    return "found by MSER-5 in " + plural(warm_up.pilots, "pilot run") + ", by " + warm_up.by;
+}
+
 Line extent(const Report& report) {
     std::uint64_t requests = 0;
     for (const JourneyReport& journey : report.runs.journeys) requests += journey.ended;
@@ -33,6 +39,10 @@ Line extent(const Report& report) {
         plural(report.replications, "replication") + " of " + readable_duration(report.duration_s);
     if (report.warm_up_s > 0) {
         text += ", the first " + readable_duration(report.warm_up_s) + " not measured";
+    }
+    if (report.found_warm_up && report.found_warm_up->found) {
+        text += (report.warm_up_s > 0 ? " (" : ", no warm-up (") +
+                warm_up_text(*report.found_warm_up) + ")";
     }
     text +=
         "; seed " + std::to_string(report.seed) + "; " + plural(requests, "request") + " measured";
@@ -44,10 +54,16 @@ std::vector<Line> opening(const Report& report) {
     if (report.completion.interrupted()) lines.push_back(interruption(report.completion));
     if (!report.about.empty()) lines.push_back({Mark::none, report.about});
     lines.push_back(extent(report));
+    if (report.found_warm_up && !report.found_warm_up->found) {
+        lines.push_back({Mark::unsure, "A run is too short for a warm-up to be found: " +
+                                           report.found_warm_up->by +
+                                           " does not settle in its first half, which is left "
+                                           "out. Ask for longer runs."});
+    }
     if (report.replications == 1) {
         lines.push_back({Mark::unsure,
-                         "One replication has no interval: ask for more to see how "
-                         "sure the numbers are."});
+                         "One replication: the intervals of journeys are those of batches of it, "
+                         "other numbers have none. Ask for more to see how sure they are."});
     }
     if (report.assumption_count > 0) {
         lines.push_back({Mark::none, plural(report.assumption_count, "default") +
@@ -68,20 +84,6 @@ Mark mark_of(Verdict verdict) {
             break;
     }
     return Mark::unsure;
-}
-
-/// Metrics are in base units: seconds, 1/s, shares, numbers.
-std::string readable(const Measured& measured, Dimension dimension) {
-    switch (dimension) {
-        case Dimension::duration:
-            return readable_duration(measured);
-        case Dimension::rate:
-            return readable_rate(measured);
-        case Dimension::share:
-            return readable_share(measured);
-        default:
-            return readable_number(measured);
-    }
 }
 
 /// An estimate of no values is not one, and neither is one of a time that never ends.
@@ -118,6 +120,9 @@ void add_requirement_section(Page& page, const Report& report) {
         std::string note = requirement.note;
         if (requirement.verdict == Verdict::inconclusive && note.empty()) {
             note = "undecided: the interval spans the limit; more replications narrow it";
+        }
+        if (!report.worlds.empty() && requirement.scope && *requirement.scope != Scope::steady) {
+            note += (note.empty() ? "" : "; ") + std::string("a mean over two worlds");
         }
         if (has_faults) {
             note = scope_text(requirement.scope) + (note.empty() ? "" : "; ") + note;
@@ -197,95 +202,6 @@ void add_fault_section(Page& page, const Report& report) {
     }
     page.sections.push_back(
         {"Faults", "each alone, against the run of the same seed without any", {table}});
-}
-
-// ---- journeys -----------------------------------------------------------------------------------
-
-bool any_degraded(const std::vector<JourneyReport>& journeys) {
-    return std::any_of(journeys.begin(), journeys.end(),
-                       [](const JourneyReport& j) { return j.degraded_per_s.value > 0; });
-}
-
-Table journey_table(const std::vector<JourneyReport>& journeys) {
-    const bool degraded = any_degraded(journeys);
-    Table table{{{"journey"}, {"offered", Align::right}, {"good", Align::right}}, {}};
-    if (degraded) table.columns.push_back({"degraded", Align::right});
-    table.columns.push_back({"failed", Align::right});
-    table.columns.push_back({"availability", Align::right});
-    for (const JourneyReport& journey : journeys) {
-        Table::Row row{{journey.name, readable_rate(journey.offered_per_s),
-                        readable_rate(journey.good_per_s)}};
-        if (degraded) row.cells.push_back(readable_rate(journey.degraded_per_s));
-        row.cells.push_back(readable_rate(journey.failed_per_s));
-        row.cells.push_back(readable_share(journey.availability));
-        table.rows.push_back(std::move(row));
-    }
-    return table;
-}
-
-/// Where requests pile up, rates and latencies are those of the run's length and nothing else.
-std::vector<Block> piles(const std::vector<JourneyReport>& journeys) {
-    constexpr double worth_telling = 0.01;
-    std::vector<Block> lines;
-    for (const JourneyReport& journey : journeys) {
-        const double difference =
-            static_cast<double>(journey.offered) - static_cast<double>(journey.ended);
-        if (difference < worth_telling * static_cast<double>(journey.offered)) continue;
-        lines.push_back(Line{Mark::unsure, journey.name + ": " +
-                                               readable_number(journey.under_way) +
-                                               " requests were still under way at the end of a "
-                                               "run: more come than get done."});
-    }
-    return lines;
-}
-
-Section journey_section(const std::string& title, const std::vector<JourneyReport>& journeys) {
-    Section section{title, "in a second of simulated time; ± is the 95 % interval", {}};
-    section.blocks.push_back(journey_table(journeys));
-    for (Block& line : piles(journeys)) section.blocks.push_back(std::move(line));
-    return section;
-}
-
-// ---- latencies ----------------------------------------------------------------------------------
-
-std::string quantile_text(const QuantileReport& quantile) {
-    return (quantile.enough_samples ? "" : "~") + readable_duration(quantile.seconds);
-}
-
-void add_durations(Table& table, const std::string& name, const std::string& kind,
-                   const DurationReport& durations, bool& few) {
-    if (durations.count == 0) return;
-    Table::Row row{{name, kind}};
-    for (const QuantileReport& quantile : durations.quantiles) {
-        row.cells.push_back(quantile_text(quantile));
-        few = few || !quantile.enough_samples;
-    }
-    row.cells.push_back(readable_duration(durations.max_s));
-    table.rows.push_back(std::move(row));
-}
-
-Section latency_section(const std::vector<JourneyReport>& journeys) {
-    Table table{{{"journey"}, {"of"}}, {}};
-    for (const double share : reported_quantiles) {
-        table.columns.push_back({percentile_name(share), Align::right});
-    }
-    table.columns.push_back({"longest", Align::right});
-    bool few = false;
-    for (const JourneyReport& journey : journeys) {
-        const bool all_good = journey.latency_good.count == journey.latency_all.count;
-        add_durations(table, journey.name, all_good ? "all" : "good", journey.latency_good, few);
-        if (all_good) continue;
-        add_durations(table, journey.latency_good.count == 0 ? journey.name : "", "all",
-                      journey.latency_all, few);
-    }
-    Section section{"Latency", "from a request's start to its answer, good or bad", {table}};
-    if (few) {
-        section.blocks.push_back(
-            Line{Mark::unsure, "~ marks a percentile with fewer than " +
-                                   readable_number(fewest_beyond_quantile) +
-                                   " slower requests: chance, rather than a measurement."});
-    }
-    return section;
 }
 
 // ---- failures -----------------------------------------------------------------------------------
@@ -502,6 +418,14 @@ void add_component_section(Page& page, const std::vector<ComponentReport>& all) 
         section.remark = "the " + std::to_string(most_rows) + " busiest of " +
                          readable_count(all.size()) + "; the JSON report has all";
     }
+    const auto is_doubtful = [](const Table::Row& row) {
+        return std::any_of(row.cells.begin(), row.cells.end(),
+                           [](const std::string& cell) { return cell.starts_with("~"); });
+    };
+    const auto& rows = std::get<Table>(section.blocks.front()).rows;
+    if (std::any_of(rows.begin(), rows.end(), is_doubtful)) {
+        section.blocks.push_back(legend_of_few());
+    }
     page.sections.push_back(std::move(section));
 }
 
@@ -651,17 +575,22 @@ Section reproduction(const Report& report) {
 
 Page page_of(const Report& report) {
     Page page{report.scenario_path, opening(report), {}};
+    add_precision_section(page, report.precision);
     add_requirement_section(page, report);
     add_expectation_section(page, report);
     add_fault_section(page, report);
     const std::vector<JourneyReport>& journeys = report.runs.journeys;
     if (!journeys.empty()) {
-        page.sections.push_back(journey_section(
-            report.steady.empty() ? "Journeys" : "Journeys with every fault", journeys));
+        if (report.worlds.empty()) {
+            page.sections.push_back(journey_section(
+                report.steady.empty() ? "Journeys" : "Journeys with every fault", journeys));
+        } else {
+            add_world_sections(page, report);
+        }
         if (!report.steady.empty()) {
             page.sections.push_back(journey_section("Journeys without faults", report.steady));
         }
-        page.sections.push_back(latency_section(journeys));
+        if (report.worlds.empty()) page.sections.push_back(latency_section("Latency", journeys));
         add_failure_section(page, journeys);
         add_curve_section(page, report);
         add_breakdown_section(page, report.breakdowns);
@@ -670,6 +599,7 @@ Page page_of(const Report& report) {
     add_component_section(page, report.runs.components);
     add_edge_section(page, report.runs.edges);
     add_cost_section(page, report.runs);
+    add_theory_section(page, report.theory);
     add_finding_section(page, report.findings);
     page.sections.push_back(audit_section(report.audits));
     add_assumption_section(page, report);

@@ -340,6 +340,18 @@ std::unique_ptr<const Scenario> Scenario::make(Value value, const std::string& p
     return scenario;
 }
 
+std::unique_ptr<const Scenario> Scenario::with_warm_up(FoundWarmUp found) const {
+    auto scenario = std::unique_ptr<Scenario>(new Scenario(*this));
+    scenario->parameters_.run.warm_up = found.length;
+    scenario->effective_ = echo(scenario->parameters_);
+    scenario->assumptions_.push_back(
+        {"run.warm_up", to_text(found.length),
+         "What is left out of all statistics at the beginning.",
+         "MSER-5 (White 1997) in " + std::to_string(found.pilots) + " pilot runs"});
+    scenario->found_warm_up_ = std::move(found);
+    return scenario;
+}
+
 Network Scenario::network() const {
     Network network;
     for (const auto& region : parameters_.places) {

@@ -19,7 +19,7 @@ namespace prodsim {
 /// How long, how often and from which seed. Times are simulated.
 struct RunParameters {
     Duration duration = std::chrono::minutes(10);
-    Duration warm_up = std::chrono::minutes(1);
+    std::optional<Duration> warm_up = std::chrono::minutes(1);  // none: to be found by pilots
     std::int64_t seed = 1;
     std::int64_t replications = 10;
     void describe(Fields& fields);
@@ -161,6 +161,14 @@ struct ScenarioParameters {
     void describe(Fields& fields);
 };
 
+/// A warm-up that pilot runs chose (sim/run/warm_up.hpp).
+struct FoundWarmUp {
+    Duration length{};
+    bool found = true;  // false: the runs are too short to tell, and it is half of them
+    std::string by;     // what needs it longest, or what is too short
+    std::uint64_t pilots = 0;
+};
+
 /// The families that scenarios add to those of the catalogue.
 void add_scenario_families(Families& families);
 
@@ -191,6 +199,10 @@ public:
     /// Every default that was not set.
     const std::vector<Assumption>& assumptions() const { return assumptions_; }
 
+    /// The same scenario with the warm-up that its pilots found.
+    std::unique_ptr<const Scenario> with_warm_up(FoundWarmUp found) const;
+    const std::optional<FoundWarmUp>& found_warm_up() const { return found_warm_up_; }
+
     /// The zones and paths, before faults watch any of them.
     Network network() const;
 
@@ -203,12 +215,14 @@ private:
                                                 Problems& problems);
 
     explicit Scenario(const Catalogue& catalogue) : catalogue_(catalogue) {}
+    Scenario(const Scenario&) = default;
 
     const Catalogue& catalogue_;
     std::string path_;
     ScenarioParameters parameters_;
     Value effective_;
     std::vector<Assumption> assumptions_;
+    std::optional<FoundWarmUp> found_warm_up_;
 };
 
 }  // namespace prodsim

@@ -20,13 +20,14 @@ std::span<const Word> words(Scope) {
 void RunParameters::describe(Fields& fields) {
     fields("duration", duration, "How much time is simulated, the warm-up included.",
            {.above = 0, .maximum = std::chrono::hours(24 * 365)});
-    fields("warm_up", warm_up, "What is left out of all statistics at the beginning.",
-           {.minimum = 0});
+    fields("warm_up", warm_up,
+           "What is left out of all statistics at the beginning; auto: found by pilot runs.",
+           {.minimum = 0, .none = "auto"});
     fields("seed", seed, "Names the experiment: the same seed gives the same numbers.",
            {.minimum = 0});
     fields("replications", replications, "Independent runs, over which intervals are taken.",
            {.minimum = 1, .maximum = 1000000});
-    fields.rule(warm_up < duration, "warm_up", "must be shorter than the duration");
+    fields.rule(!warm_up || *warm_up < duration, "warm_up", "must be shorter than the duration");
 }
 
 void Region::describe(Fields& fields) {

@@ -4,6 +4,7 @@
 #include "sim/world/component.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <exception>
 #include <mutex>
@@ -301,11 +302,18 @@ std::vector<Replication> simulate_all(const Scenario& scenario, const std::vecto
 }
 
 std::vector<RunPlan> plans_of(const Scenario& scenario, const FaultSelection& faults) {
+    const std::int64_t all = scenario.parameters().run.replications;
+    return plans_of(scenario, faults, 0, static_cast<std::size_t>(all));
+}
+
+std::vector<RunPlan> plans_of(const Scenario& scenario, const FaultSelection& faults,
+                              std::size_t first, std::size_t end) {
     const RunParameters& run = scenario.parameters().run;
+    assert(run.warm_up && "pilots have found the warm-up");
     std::vector<RunPlan> plans;
-    for (std::int64_t i = 0; i < run.replications; ++i) {
-        plans.push_back({static_cast<std::uint64_t>(run.seed), static_cast<std::uint64_t>(i),
-                         faults, run.warm_up, run.duration});
+    for (std::uint64_t i = first; i < end; ++i) {
+        plans.push_back(
+            {static_cast<std::uint64_t>(run.seed), i, faults, *run.warm_up, run.duration});
     }
     return plans;
 }

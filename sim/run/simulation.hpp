@@ -119,7 +119,11 @@ Span during_faults(const Scenario& scenario, const RunPlan& plan);
 std::vector<Replication> simulate_all(const Scenario& scenario, const std::vector<RunPlan>& plans,
                                       unsigned threads, RunWatch& watch);
 
-/// The plans of a scenario's own replications with these faults.
+/// The plans of a scenario's own replications with these faults. REQUIRES: its warm-up is known.
 std::vector<RunPlan> plans_of(const Scenario& scenario, const FaultSelection& faults);
+
+/// Those of the replications from `first` to before `end`.
+std::vector<RunPlan> plans_of(const Scenario& scenario, const FaultSelection& faults,
+                              std::size_t first, std::size_t end);
 
 }  // namespace prodsim

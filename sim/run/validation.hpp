@@ -53,7 +53,8 @@ struct Validation {
 };
 
 /// Runs all replications of all scenarios on this many threads; equal scenarios give equal results
-/// whatever the number of threads. REQUIRES: each has a section "validate".
+/// whatever the number of threads. REQUIRES: each has a section "validate" and
+/// a warm-up that is known.
 Validation validate_model(std::span<const std::unique_ptr<const Scenario>> scenarios,
                           unsigned threads, RunWatch& watch);
 

@@ -15,19 +15,6 @@ std::string plural(std::size_t count, const std::string& noun) {
     return readable_count(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-std::string readable(const Measured& measured, Dimension dimension) {
-    switch (dimension) {
-        case Dimension::duration:
-            return readable_duration(measured);
-        case Dimension::rate:
-            return readable_rate(measured);
-        case Dimension::share:
-            return readable_share(measured);
-        default:
-            return readable_number(measured);
-    }
-}
-
 /// As many digits as the tolerance deserves.
 std::string known_text(const ComparedValue& value) {
     const std::string text = readable({value.known, value.tolerance / 10}, value.dimension);

@@ -78,6 +78,18 @@ Estimate estimate_mean(std::span<const double> values, double level) {
     return result;
 }
 
+Estimate estimate_sections(double whole, std::span<const double> parts, double level) {
+    const double probability = upper_probability(level);
+    Estimate result{whole, unknown, unknown, parts.size()};
+    if (!result.has_interval()) return result;
+    double squares = 0;
+    for (const double part : parts) squares += (part - whole) * (part - whole);
+    const auto n = static_cast<double>(parts.size());
+    result.standard_error = std::sqrt(squares / (n - 1) / n);
+    result.half_width = student_t_quantile(probability, n - 1) * result.standard_error;
+    return result;
+}
+
 Estimate estimate_batch_means(std::span<const double> series, std::size_t batches, double level) {
     assert(batches > 0 && series.size() >= batches);
     const std::size_t size = series.size() / batches;

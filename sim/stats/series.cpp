@@ -103,6 +103,17 @@ Duration Sketches::quantile(std::size_t window, double p) const {
     return Duration::zero();
 }
 
+std::uint64_t Sketches::count_above(std::size_t window, Duration limit) const {
+    const View sketch = view(window);
+    const unsigned border = Scale::bucket_of(static_cast<std::uint64_t>(limit.count())) + 1;
+    std::uint64_t above = 0;
+    for (unsigned bucket = std::max(border, sketch.first_bucket); bucket < sketch.end_bucket();
+         ++bucket) {
+        above += sketch.counts[bucket - sketch.first_bucket];
+    }
+    return above;
+}
+
 void Series::enter(Time now) {
     assert(now >= start_of_run);
     while ((now - start_of_run) / width_ >= most_windows) double_width();
@@ -141,6 +152,11 @@ Duration Series::quantile(std::size_t window, double p) const {
     assert(detail_ == Detail::quantiles);
     assert(window < windows_.size() && windows_[window].count > 0);
     return std::min(sketches_.quantile(window, p), windows_[window].max);
+}
+
+std::uint64_t Series::count_above(std::size_t window, Duration limit) const {
+    assert(detail_ == Detail::quantiles);
+    return sketches_.count_above(window, limit);
 }
 
 }  // namespace prodsim

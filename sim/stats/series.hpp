@@ -28,6 +28,9 @@ public:
     /// REQUIRES a record in this window.
     Duration quantile(std::size_t window, double p) const;
 
+    /// The records in buckets beyond that of the limit.
+    std::uint64_t count_above(std::size_t window, Duration limit) const;
+
 private:
     using Scale = LogLinear<3>;
 
@@ -97,6 +100,10 @@ public:
 
     /// REQUIRES `Detail::quantiles` and a record in this window.
     Duration quantile(std::size_t window, double p) const;
+
+    /// How many records of this window exceed the upper end of the limit's bucket. REQUIRES
+    /// `Detail::quantiles`.
+    std::uint64_t count_above(std::size_t window, Duration limit) const;
 
 private:
     Window& add(Time now, Duration duration) {

@@ -166,6 +166,7 @@ private:
             told.full_at = told.use.available / told.use.needed;
         }
         const Model model = model_of(line);
+        describe(line, model, told);
         if (!model.objection.empty()) {
             told.basis = model.objection;
         } else if (!closed_.empty()) {
@@ -174,6 +175,8 @@ private:
             told.basis = not_poisson_;
         } else if (told.use.at_most) {
             told.basis = "only a bound of its load is known";
+        } else if (has_no_line(line, model)) {
+            find_loss(model, told);
         } else if (told.use.needed >= told.use.available) {
             told.basis = "it cannot keep up: the wait grows until calls are refused or give up";
         } else {
@@ -182,6 +185,26 @@ private:
         line.wait_s = told.wait_s;
         line.in_turn = model.in_turn;
         forecast_.resources.push_back(std::move(told));
+    }
+
+    void describe(const Line& line, const Model& model, ResourceForecast& told) const {
+        told.servers = model.servers;
+        told.in_turn = model.in_turn;
+        told.sets = line.resource->servers ? line.resource->servers->sets : 1;
+        for (const Line::User& user : line.users) told.per_s += rates_[user.vertex];
+    }
+
+    /// Who finds no thread is refused.
+    bool has_no_line(const Line& line, const Model& model) const {
+        const Workload& work = graph_.components[line.component].work;
+        return model.in_turn && work.threads && work.inside == work.threads;
+    }
+
+    static void find_loss(const Model& model, ResourceForecast& told) {
+        const double offered = told.use.needed / static_cast<double>(told.sets) / model.speed;
+        told.loss = erlang_b(model.servers, offered);
+        told.wait_s = 0;
+        told.basis = "M/G/" + std::to_string(model.servers) + " without a line, Erlang B";
     }
 
     PredictedUse use_of(const Line& line, double needed) const {

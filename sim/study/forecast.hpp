@@ -20,6 +20,13 @@ struct ResourceForecast {
     std::optional<double> full_at;  // times the load; a closed population has no such factor
     std::optional<double> wait_s;   // of a call, or what it loses to those it shares with
     std::string basis;              // the law, or why none is known
+
+    // What the law was asked.
+    double per_s = 0;                 // calls that come, to all sets of servers together
+    std::int64_t sets = 1;            // over which they are spread at random
+    std::int64_t servers = 0;         // of a set; 0 where no law is known
+    bool in_turn = false;             // otherwise shared
+    std::optional<double> loss = {};  // share of calls refused, where nobody waits
 };
 
 struct JourneyForecast {

@@ -113,6 +113,7 @@ Value json(const ResourceForecast& one) {
                           {"at_most", use.at_most},
                           {"full_at_load", json(one.full_at)},
                           {"wait_s", json(one.wait_s)},
+                          {"loss", json(one.loss)},
                           {"basis", one.basis}});
 }
 

@@ -98,12 +98,18 @@ double residence(const ClosedNetwork& network, std::size_t number, std::int64_t 
 
 }  // namespace
 
-double erlang_c(std::int64_t servers, double offered) {
-    assert(servers >= 1 && offered >= 0 && offered < static_cast<double>(servers));
-    double lost = 1;  // by Erlang's B formula, server by server
+double erlang_b(std::int64_t servers, double offered) {
+    assert(servers >= 1 && offered >= 0);
+    double lost = 1;
     for (std::int64_t n = 1; n <= servers; ++n) {
         lost = offered * lost / (static_cast<double>(n) + offered * lost);
     }
+    return lost;
+}
+
+double erlang_c(std::int64_t servers, double offered) {
+    assert(offered < static_cast<double>(servers));
+    const double lost = erlang_b(servers, offered);
     return lost / (1 - offered / static_cast<double>(servers) * (1 - lost));
 }
 

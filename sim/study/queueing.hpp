@@ -8,6 +8,10 @@
 
 namespace prodsim {
 
+/// The share of Poisson arrivals that find all servers busy and are lost, where nobody waits,
+/// whatever the law of the service times (Erlang 1917). REQUIRES: 0 <= offered.
+double erlang_b(std::int64_t servers, double offered);
+
 /// The share of Poisson arrivals that find all servers of M/M/c busy and wait (Erlang 1917).
 /// REQUIRES: 0 <= offered < servers, where `offered` is rate x mean service time.
 double erlang_c(std::int64_t servers, double offered);

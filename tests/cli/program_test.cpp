@@ -77,6 +77,20 @@ TEST_CASE("a wrong command line exits with 2 and says what was meant") {
     REQUIRE(shell("$P run x.json --seed many 2>&1").code == 2);
 }
 
+TEST_CASE("a precision that is not reached exits with 4, one that is with 0") {
+    const std::string clock = scenario("60ms", "poisson(100/s)");
+    Ended ended = run(clock, "--precision latency_mean=50%");
+    REQUIRE(ended.code == 0);
+    REQUIRE_THAT(ended.out, ContainsSubstring("converged after 13 replications"));
+    ended = run(clock, "--precision latency_mean=0.001% --max-replications 11");
+    REQUIRE(ended.code == 4);
+    REQUIRE_THAT(ended.out, ContainsSubstring("not converged after 11 replications of at most 11"));
+    REQUIRE_THAT(ended.out, ContainsSubstring("--precision latency_mean=0.001% --max-repl"));
+    ended = run(clock, "--precision latncy_mean=5%");
+    REQUIRE(ended.code == 2);
+    REQUIRE_THAT(ended.out, ContainsSubstring("there is no metric"));
+}
+
 TEST_CASE("a wrong scenario exits with 2 and shows the place") {
     Ended ended = shell("$P validate nowhere.json 2>&1");
     REQUIRE(ended.code == 2);

@@ -424,6 +424,28 @@ TEST_CASE("a bare value stands for the first field, and null for an empty option
     CHECK_FALSE(none.target.queue.patience);
 }
 
+namespace {
+
+struct Settling {
+    std::optional<Duration> warm_up = 5s;
+
+    void describe(Fields& fields) {
+        fields("warm_up", warm_up, "What is left out.", {.minimum = 0, .none = "auto"});
+    }
+};
+
+}  // namespace
+
+TEST_CASE("an optional may have a word for nothing, which reads back") {
+    CHECK(Read<Settling>("{}").target.warm_up == 5s);
+    CHECK(Read<Settling>(R"({ "warm_up": "7s" })").target.warm_up == 7s);
+    Read<Settling> read(R"({ "warm_up": "auto" })");
+    CHECK(read.said() == "");
+    CHECK_FALSE(read.target.warm_up);
+    CHECK(echo(read.target).find("warm_up")->text() == "auto");
+    CHECK(Read<Settling>(R"({ "warm_up": "often" })").said() != "");
+}
+
 TEST_CASE("every law is made with the moments it was given") {
     CHECK(law("4ms").is_constant());
     CHECK(law("constant(4ms)").mean() == 0.004);

@@ -226,6 +226,31 @@ TEST_CASE("the interval over replications is taken around the value of all of th
     REQUIRE(std::isnan(sectioned(2, std::array{2.0}).half_width));
 }
 
+TEST_CASE("a percentile of too few is marked wherever it stands, and promises nothing") {
+    // 1000 requests a replication: 10 beyond the 99th percentile, 1 beyond the 99.9th.
+    std::string text = clockwork;
+    text.insert(text.rfind("\"tick.availability\""), R"("tick.latency_p99_9": "<= 6ms", )");
+    const Report report = report_of(text);
+    const RequirementVerdict& p99 = report.judgement.requirements.at(0);
+    const RequirementVerdict& p99_9 = report.judgement.requirements.at(1);
+    REQUIRE(p99.verdict == Verdict::pass);
+    REQUIRE(p99_9.verdict == Verdict::inconclusive);
+    REQUIRE(p99_9.note ==
+            "too few for this percentile: a replication has as few as 1000 and needs 5000");
+    const std::string page = text_report(report, Colour::off);
+    REQUIRE_THAT(page, ContainsSubstring("? tick.latency_p99_9"));
+    REQUIRE_THAT(page, ContainsSubstring("~5"));
+    REQUIRE_THAT(page, ContainsSubstring("~ marks a percentile with fewer than 5 slower ones"));
+    REQUIRE_THAT(markdown_report(report), ContainsSubstring("~5"));
+    const auto latency = nlohmann::json::parse(json_report(report))["journeys"][0]["latency_all"];
+    REQUIRE(latency["p99_s"]["enough_samples"] == true);
+    REQUIRE(latency["p99.9_s"]["enough_samples"] == false);
+    REQUIRE(latency["too_few_samples_for"] == nlohmann::json::array({"p99.9_s"}));
+    // What is told by too few may still fail.
+    text.replace(text.find("\"<= 6ms\", \"tick.avail"), 8, "\"<= 4ms\"");
+    REQUIRE(report_of(text).judgement.requirements.at(1).verdict == Verdict::fail);
+}
+
 TEST_CASE("numbers for readers have few digits and a unit") {
     constexpr double none = std::numeric_limits<double>::quiet_NaN();
     REQUIRE(readable_count(0) == "0");

@@ -237,3 +237,22 @@ TEST_CASE("batch means of a correlated series cover the truth where single value
     // 1.96 / sqrt(19) = 0.45 standard deviations, which a normal law stays within 35 % of the time.
     REQUIRE(covered_by_values / 400.0 == within(4 * std::sqrt(0.35 * 0.65 / 400), 0.35));
 }
+
+TEST_CASE("records tell a quantile when five are expected beyond it, and then both bounds exist") {
+    REQUIRE(has_quantile(500, 0.99));
+    REQUIRE_FALSE(has_quantile(499, 0.99));
+    REQUIRE(has_quantile(5000, 0.999));
+    REQUIRE(has_quantile(10, 0.5));
+    REQUIRE_FALSE(has_quantile(9, 0.5));
+    REQUIRE(has_quantile(500, 0.01));
+    REQUIRE_FALSE(has_quantile(0, 0.5));
+    for (const double p : {0.01, 0.5, 0.9, 0.99, 0.999}) {
+        std::size_t fewest = 1;
+        while (!has_quantile(fewest, p)) ++fewest;
+        std::vector<double> values;
+        for (std::size_t i = 0; i < fewest; ++i) values.push_back(static_cast<double>(i));
+        const QuantileEstimate estimate = estimate_quantile(values, p);
+        REQUIRE(std::isfinite(estimate.lower));
+        REQUIRE(std::isfinite(estimate.upper));
+    }
+}

@@ -5,6 +5,7 @@
 #include "sim/stats/level.hpp"
 #include "sim/stats/log_linear.hpp"
 #include "sim/stats/series.hpp"
+#include "sim/stats/tail.hpp"
 #include "tests/catch.hpp"
 
 #include <algorithm>
@@ -372,4 +373,41 @@ TEST_CASE("the sum of a window stops growing instead of turning negative") {
     series.record(at(0s), Duration::max() - 1ns);
     series.record(at(0s), 5ns);
     REQUIRE(series.windows()[0].sum == Duration::max());
+}
+
+TEST_CASE("a window of a series counts what exceeds the bucket of a limit") {
+    Series series{1s, Series::Detail::quantiles};
+    for (int i = 1; i <= 100; ++i) series.record(Time{500ms}, i * 1ms);
+    for (int i = 1; i <= 10; ++i) series.record(Time{1500ms}, 5s);
+    // The bucket of a limit is at most an eighth of it wide.
+    REQUIRE(series.count_above(0, 40ms) <= 60);
+    REQUIRE(series.count_above(0, 40ms) >= 55);
+    REQUIRE(series.count_above(0, 1s) == 0);
+    REQUIRE(series.count_above(0, 0s) == 100);
+    REQUIRE(series.count_above(1, 1s) == 10);
+    REQUIRE(series.count_above(1, Duration::max()) == 0);
+}
+
+TEST_CASE("Hill's estimate finds the index of a power law, and a high one for a light tail") {
+    Words words{99};
+    const auto uniform = [&] { return (static_cast<double>(words.next() >> 11) + 0.5) * 0x1p-53; };
+    for (const double index : {1.2, 1.8, 3.0}) {
+        Histogram records;
+        for (int i = 0; i < 100'000; ++i) {
+            records.record(from_seconds(0.001 * std::pow(uniform(), -1 / index)));
+        }
+        const auto tail = estimate_tail(records);
+        REQUIRE(tail.has_value());
+        // The error of independent records, and a hundredth for those known to a bucket.
+        REQUIRE(tail->value == within(4 * tail->standard_error + 0.01 * index, index));
+        REQUIRE(tail->has_no_variance() == (index < 2));
+    }
+    // Beyond the 99th percentile an exponential falls like a power of ln 100 = 4.6 or more.
+    Histogram light;
+    for (int i = 0; i < 100'000; ++i) light.record(from_seconds(-0.001 * std::log(uniform())));
+    REQUIRE(estimate_tail(light)->value > 4);
+    Histogram constant;
+    for (int i = 0; i < 100'000; ++i) constant.record(std::chrono::milliseconds(5));
+    REQUIRE_FALSE(estimate_tail(constant).has_value());
+    REQUIRE_FALSE(estimate_tail(Histogram{}).has_value());
 }
