@@ -474,8 +474,11 @@ private:
         const auto metric = Metric::parse(name);
         if (metric && metric->exists(run_)) return metric->dimension();
         const std::vector<std::string_view> words(names_.begin(), names_.end());
-        problems_.add(
-            {place, "there is no metric \"" + name + "\"", suggestion(name, words), path});
+        const bool hidden = std::find(words.begin(), words.end(), name) != words.end();
+        problems_.add({place, "there is no metric \"" + name + "\"",
+                       hidden ? "a journey has the name of that component: rename one of them"
+                              : suggestion(name, words),
+                       path});
         return std::nullopt;
     }
 

@@ -79,3 +79,15 @@ TEST_CASE("prices are of components that can be called, and of calls that are co
     REQUIRE_THROWS_WITH(shop("", R"("cost_per_hour": "<= 1")"),
                         ContainsSubstring("there is no metric \"cost_per_hour\""));
 }
+
+TEST_CASE("a component that a journey hides has no metrics, and the cure says why") {
+    const std::string text = R"json({
+        "components": {
+            "users": {"type": "clients", "arrivals": "paced(10/s)",
+                      "journeys": {"search": {"call": "search.find"}}},
+            "search": {"type": "service", "operations": {"find": {"steps": [{"cpu": "1ms"}]}}}
+        },
+        "requirements": {"search.utilisation": "<= 50%"}})json";
+    REQUIRE_THROWS_WITH(Scenario::parse(text, "test", everything()),
+                        ContainsSubstring("a journey has the name of that component"));
+}
