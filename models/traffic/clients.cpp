@@ -163,7 +163,10 @@ public:
         if (parameters_.per == Per::user) work.instances = parameters_.users;
         work.source.users = parameters_.users;
         work.source.think_s = parameters_.think.distribution().mean();
-        if (parameters_.users == 0) work.source.per_s = mean_rate(parameters_.arrivals);
+        if (parameters_.users == 0) {
+            work.source.per_s = mean_rate(parameters_.arrivals);
+            if (!parameters_.shape.empty()) work.source.shapes = &parameters_.shape;
+        }
         for (const auto& item : parameters_.journeys) {
             work.source.journeys.push_back(
                 {item.name, item.value.weight, demand_of(item.value.all_steps())});

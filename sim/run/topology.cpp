@@ -15,6 +15,7 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -203,7 +204,8 @@ double needed_of(const ServiceGraph& graph, std::size_t component, const Resourc
 /// What the components need while nothing fails.
 class Prediction {
 public:
-    explicit Prediction(const ServiceGraph& graph) : graph_(graph) {}
+    /// Of a run of this length.
+    Prediction(const ServiceGraph& graph, Duration length) : graph_(graph), length_(length) {}
 
     void predict(Topology& topology) {
         std::vector<bool> seen(graph_.vertices.size(), false);
@@ -214,6 +216,7 @@ public:
         rates_.assign(graph_.vertices.size(), 0);
         bounds_.assign(graph_.vertices.size(), false);
         known_.assign(graph_.vertices.size(), true);
+        by_source_.clear();
         if (tell_of_multiplication(topology, seen)) {
             known_.assign(graph_.vertices.size(), false);
         } else {
@@ -253,6 +256,9 @@ private:
         if (!told.per_s || *told.per_s == 0) return;
         const std::vector<double> more = traffic.rates(journey.arcs, *told.per_s);
         for (std::size_t i = 0; i < more.size(); ++i) rates_[i] += more[i];
+        std::vector<double>& own = by_source_[journey.component];
+        own.resize(more.size());
+        for (std::size_t i = 0; i < more.size(); ++i) own[i] += more[i];
         mark_bounds(journey.arcs, told.at_most);
     }
 
@@ -339,13 +345,55 @@ private:
                                        is_bound(i)};
                 if (use.needed == 0 && use.available == 0) continue;
                 topology.uses.push_back(use);
-                if (use.at_most || use.needed < use.available) continue;
+                if (use.at_most) continue;
+                if (use.needed < use.available) {
+                    look_at_peak(topology, i, resource, use);
+                    continue;
+                }
                 topology.findings.push_back({Severity::warning,
                                              "overload",
                                              {use.component},
                                              use.sentence() + ": it cannot keep up"});
             }
         }
+    }
+
+    /// What it needs when the shapes of the loads make it need the most. They are looked at as
+    /// often as this in a run, so a shorter peak may be missed.
+    static constexpr std::int64_t looks = 2000;
+
+    void look_at_peak(Topology& topology, std::size_t component, const Resource& resource,
+                      const PredictedUse& use) const {
+        double steady = 0;
+        std::vector<std::pair<double, LoadShape>> shaped;
+        for (const auto& [source, rates] : by_source_) {
+            const double needed = needed_of(graph_, component, resource, rates);
+            const auto* shapes = graph_.components[source].work.source.shapes;
+            if (shapes != nullptr && needed > 0) {
+                shaped.emplace_back(needed, LoadShape(*shapes));
+            } else {
+                steady += needed;
+            }
+        }
+        if (shaped.empty()) return;
+        PredictedUse peak = use;
+        peak.needed = 0;
+        Time when = start_of_run;
+        for (std::int64_t i = 0; i < looks; ++i) {
+            const Time now = start_of_run + length_ * i / looks;
+            double needed = steady;
+            for (const auto& [amount, shape] : shaped) needed += amount * shape.factor(now);
+            if (needed <= peak.needed) continue;
+            peak.needed = needed;
+            when = now;
+        }
+        if (peak.needed < peak.available) return;
+        topology.findings.push_back({Severity::warning,
+                                     "overload",
+                                     {peak.component},
+                                     peak.sentence() + " at the peak of the load, from about " +
+                                         to_text(when - start_of_run) +
+                                         " on: it cannot keep up then"});
     }
 
     /// Of a disk that no statement reads there is nothing to say.
@@ -364,6 +412,8 @@ private:
     }
 
     const ServiceGraph& graph_;
+    Duration length_;
+    std::map<std::size_t, std::vector<double>> by_source_;  // `rates_` by where they begin
     std::vector<double> rates_;
     std::vector<bool> bounds_;
     std::vector<bool> known_;  // the rate of the operation
@@ -385,7 +435,7 @@ public:
             topology_.journeys.push_back({journey.name, {}, false, dominators_of(journey)});
         }
         find_single_points();
-        Prediction(graph_).predict(topology_);
+        Prediction(graph_, scenario_.parameters().run.duration).predict(topology_);
         for (Finding& finding : lint_policies(scenario_, graph_)) {
             topology_.findings.push_back(std::move(finding));
         }

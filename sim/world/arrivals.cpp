@@ -543,6 +543,16 @@ void Arrivals::arrive() {
     arrive_(process_->single ? 1 : process_->batch(changes_.next()));
 }
 
+LoadShape::LoadShape(const std::vector<Choice<ShapeFamily>>& shapes) {
+    for (const auto& shape : shapes) shapes_.push_back(make_shape(shape));
+}
+
+double LoadShape::factor(Time now) const {
+    double factor = 1;
+    for (const auto& shape : shapes_) factor *= shape->factor(now);
+    return factor;
+}
+
 double mean_rate(const Choice<ArrivalsFamily>& chosen) {
     if (const auto* paced = chosen.as<Paced>()) return paced->rate.per_second;
     if (const auto* renewal = chosen.as<Renewal>()) return 1 / renewal->gap.distribution().mean();

@@ -110,4 +110,15 @@ private:
 /// The mean number of arrivals per second, shapes left aside: for predictions before a run.
 double mean_rate(const Choice<ArrivalsFamily>& process);
 
+/// What shapes together make of a load, for predictions before a run.
+class LoadShape {
+public:
+    explicit LoadShape(const std::vector<Choice<ShapeFamily>>& shapes);
+
+    double factor(Time now) const;
+
+private:
+    std::vector<std::unique_ptr<Arrivals::Shape>> shapes_;
+};
+
 }  // namespace prodsim

@@ -4,6 +4,8 @@
 // averages of executions in which nothing fails, nobody waits and nobody tries again. The loads of
 // all components follow from these (sim/run/topology).
 
+#include "sim/config/families.hpp"
+#include "sim/world/arrivals.hpp"
 #include "sim/world/step.hpp"
 
 #include <cstdint>
@@ -66,7 +68,8 @@ struct JourneyDemand {
 
 /// Where load begins: an open stream, or a closed population if there are `users`.
 struct LoadSource {
-    double per_s = 0;  // before any shape
+    double per_s = 0;                                          // before any shape
+    const std::vector<Choice<ShapeFamily>>* shapes = nullptr;  // null: none
     std::int64_t users = 0;
     double think_s = 0;
     std::vector<JourneyDemand> journeys;

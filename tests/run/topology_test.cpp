@@ -172,6 +172,26 @@ TEST_CASE("a quota is used up as cores are") {
     REQUIRE(topology.single_points.empty());
 }
 
+// 15/s doubled by a sale, and 2/s of others; at 1.5 times the load it would fit.
+TEST_CASE("what a peak of the load asks for is known before it comes") {
+    const auto overload = [](const std::string& factor) {
+        return sentences(analyse(*scenario_of(R"j(
+            "buyers": {"type": "clients", "arrivals": "poisson(15/s)",
+                       "shape": ["step(at=20s, factor=)j" +
+                                                  factor + R"j(, for=5s)"],
+                       "journeys": {"pay": {"call": "bank.charge"}}},
+            "others": {"type": "clients", "arrivals": "poisson(2/s)",
+                       "journeys": {"give": {"call": "bank.charge"}}},
+            "bank": {"type": "third_party", "operations": {"charge": {"quota": "25/s"}}})j",
+                                              R"j(, "run": {"duration": "200s"})j")),
+                         "overload");
+    };
+    REQUIRE(overload("2") ==
+            Names{"bank needs 32 of its 25 calls/s of charge (128 %) at the peak of the load, from "
+                  "about 20s on: it cannot keep up then"});
+    REQUIRE(overload("1.5").empty());
+}
+
 TEST_CASE("calls that multiply without end are an error instead of a prediction") {
     const auto chatter = [](const std::string& probability) {
         return topology_of(R"j(
