@@ -5,8 +5,7 @@
 //     call ─▶ session ─▶ cpu ─▶ misses: storage reads ─▶ commit: group flush, standby ─▶ reply
 //               └─ max_connections ▶ refused                        └─ log ─▶ replicas: apply
 //
-// Group commit: whatever asks to commit while a flush is under way is made durable by the next one,
-// all of it together.
+// Group commit: what asks to commit during a flush is made durable by the next one, all together.
 //
 // The replicas of a database are a component of their own, with an address of its own, as the
 // reader endpoint of a cluster is: steps say which of the two they ask. Each replica receives every
@@ -15,8 +14,7 @@
 // came.
 //
 // When the caller gives up, nothing changes here unless `cancellation` says that clients send a
-// cancel request: the statement runs to its end and its session with it. A commit that has begun
-// is not stopped by anything but a crash.
+// cancel request: the statement runs to its end. Only a crash stops a commit that has begun.
 //
 // Simplifications: a session is a call inside, so idle connections of pools do not count towards
 // the limit, and opening one costs nothing; no locks, no checkpoints, no failover; a statement
@@ -41,6 +39,30 @@
 
 namespace prodsim {
 namespace {
+
+Workload workload_of(const SqlServerParameters& parameters, std::int64_t servers) {
+    Workload work{.instances = servers, .inside = parameters.connections};
+    const auto count = static_cast<double>(servers);
+    const auto io_depth = static_cast<double>(parameters.io_depth);
+    const Servers disks{.sets = servers, .each = io_depth, .in_turn = true};
+    Resource depth{"reads at a time", count * io_depth, {}, disks};
+    Resource allowed{"reads/s", count * parameters.iops.per_second, {}};
+    for (const auto& item : parameters.operations) {
+        const SqlOperation& operation = item.value;
+        const double cpu_s = operation.cpu.distribution().mean() / parameters.speed;
+        const double reads =
+            operation.pages.distribution().mean() * (1 - operation.buffer_hit.value);
+        Demand demand{.cpu_s = cpu_s, .cpu_cv = operation.cpu.distribution().cv()};
+        if (operation.commit) demand.wait_s.reset();  // writes share the flushes of the log
+        work.operations.push_back({item.name, std::move(demand)});
+        depth.per_call.push_back(reads * parameters.io_time.distribution().mean());
+        allowed.per_call.push_back(reads);
+    }
+    work.add_cores({.sets = servers, .each = parameters.cores});
+    work.resources.push_back(std::move(depth));
+    if (allowed.available > 0) work.resources.push_back(std::move(allowed));
+    return work;
+}
 
 struct ServerMeters {
     ServerMeters(Meters& meters, std::string_view owner)
@@ -369,7 +391,7 @@ public:
 
     void start() override { add_instances(1, zones_of(world_, parameters_.zones)); }
 
-    Workload workload() const override { return parameters_.workload(1); }
+    Workload workload() const override { return workload_of(parameters_, 1); }
 
     void add_follower(Follower& follower) { followers_.push_back(&follower); }
 
@@ -542,7 +564,7 @@ public:
         }
     }
 
-    Workload workload() const override { return parameters_.workload(parameters_.instances); }
+    Workload workload() const override { return workload_of(parameters_, parameters_.instances); }
 
 private:
     struct LagMeters {

@@ -3,7 +3,6 @@
 #include "sim/core/elementary.hpp"
 
 #include <array>
-#include <utility>
 
 namespace prodsim {
 
@@ -74,33 +73,6 @@ std::optional<std::uint16_t> SqlServerParameters::operation_named(std::string_vi
         if (operations[i].name == wanted) return static_cast<std::uint16_t>(i);
     }
     return std::nullopt;
-}
-
-Workload SqlServerParameters::workload(std::int64_t servers) const {
-    Workload work{.instances = servers, .inside = connections};
-    const auto count = static_cast<double>(servers);
-    const double io_s = io_time.distribution().mean();
-    const auto depth_of_each = static_cast<double>(io_depth);
-    Resource depth{"reads at a time",
-                   count * depth_of_each,
-                   {},
-                   Servers{.sets = servers, .each = depth_of_each, .in_turn = true}};
-    Resource allowed{"reads/s", count * iops.per_second, {}};
-    for (const auto& item : operations) {
-        const SqlOperation& operation = item.value;
-        const double cpu_s = operation.cpu.distribution().mean() / speed;
-        const double reads =
-            operation.pages.distribution().mean() * (1 - operation.buffer_hit.value);
-        Demand demand{.cpu_s = cpu_s, .cpu_cv = operation.cpu.distribution().cv()};
-        if (operation.commit) demand.wait_s.reset();  // writes share the flushes of the log
-        work.operations.push_back({item.name, std::move(demand)});
-        depth.per_call.push_back(reads * io_s);
-        allowed.per_call.push_back(reads);
-    }
-    work.add_cores({.sets = servers, .each = cores});
-    work.resources.push_back(std::move(depth));
-    if (allowed.available > 0) work.resources.push_back(std::move(allowed));
-    return work;
 }
 
 void SqlReplicasParameters::describe(Fields& fields) {

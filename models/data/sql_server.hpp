@@ -5,7 +5,6 @@
 
 #include "sim/config/fields.hpp"
 #include "sim/core/random.hpp"
-#include "sim/world/demand.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -51,9 +50,6 @@ struct SqlServerParameters {
     void describe(Fields& fields);
 
     std::optional<std::uint16_t> operation_named(std::string_view wanted) const;
-
-    /// What so many of them can do, and what each operation asks for.
-    Workload workload(std::int64_t servers) const;
 };
 
 struct SqlReplicasParameters : SqlServerParameters {

@@ -46,7 +46,7 @@ struct Readings {
 
 /// One identity that must hold in every run, and whether it did.
 struct Audit {
-    std::string law;      // "conservation", "Little's law", "utilisation law", "time accounts", "drain"
+    std::string law;      // "conservation", "Little's law", "utilisation law", ...
     std::string subject;  // the component and meter, or "all calls"
     bool holds;
     std::string detail;  // both sides, in numbers

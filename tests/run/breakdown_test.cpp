@@ -85,14 +85,15 @@ TEST_CASE("time along the critical path: the slower of two branches, not both") 
 }
 
 TEST_CASE("time of a call that is given up: whatever it was doing until then, then the next try") {
-    const BreakdownReport found = breakdown_of(one_a_second + R"json(
+    const BreakdownReport found =
+        breakdown_of(one_a_second + R"json(
         "shop": { "type": "service",
             "calls": { "bank": { "policy": [
                 "retry(attempts=2, backoff=fixed, base=30ms)", "timeout(50ms)" ] } },
             "operations": { "buy": { "steps": [ { "call": "bank.pay" } ] } } },
         "bank": { "type": "third_party", "latency": "20ms", "operations": { "pay": {} } })json",
-                                               R"json("faults": [
-            { "target": { "component": "bank" }, "at": "0s", "for": "20s", "hang": true } ], )json");
+                     R"json("faults": [ { "target": { "component": "bank" },
+                                          "at": "0s", "for": "20s", "hang": true } ], )json");
     REQUIRE(found.failed.journeys == 10);
     require_parts(found.failed, {{"bank silence", 0.100}, {"shop -> bank backoff", 0.030}});
     REQUIRE(found.examples.size() == 1);
