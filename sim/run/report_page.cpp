@@ -120,7 +120,9 @@ void add_requirement_section(Page& page, const Report& report) {
         if (requirement.verdict == Verdict::inconclusive && note.empty()) {
             note = "undecided: the interval spans the limit; more replications narrow it";
         }
-        if (!report.worlds.empty() && requirement.scope && *requirement.scope != Scope::steady) {
+        const bool of_main =
+            requirement.scope && (!has_faults || *requirement.scope != Scope::steady);
+        if (of_main && !report.worlds.empty()) {
             note += (note.empty() ? "" : "; ") + std::string("a mean over two worlds");
         }
         if (has_faults) {
