@@ -121,7 +121,9 @@ void add_requirement_section(Page& page, const Report& report) {
         if (requirement.verdict == Verdict::inconclusive && note.empty()) {
             note = "undecided: the interval spans the limit; more replications narrow it";
         }
-        if (!report.worlds.empty() && requirement.scope && *requirement.scope != Scope::steady) {
+        const bool of_main =
+            requirement.scope && (!has_faults || *requirement.scope != Scope::steady);
+        if (of_main && !report.worlds.empty()) {
             note += (note.empty() ? "" : "; ") + std::string("a mean over two worlds");
         }
         if (has_faults) {
@@ -177,7 +179,8 @@ std::string lost_text(const Estimate& lost) {
 
 std::string recovery_text(const FaultVerdict& fault, Fate fate) {
     if (fate != Fate::recovered || fault.recovery_s.empty()) return "never";
-    return readable_duration(measured_of(fault.recovery_s, fault.recovery_time));
+    const Measured after = measured_of(fault.recovery_s, fault.recovery_time);
+    return after.value == 0 ? "as it ends" : readable_duration(after);
 }
 
 // A row for each world, for a mean over several would describe none of them.

@@ -43,7 +43,7 @@ std::string Difference::text() const {
                        (off.mean < 0 ? " less" : " more");
     if (!is_certain()) text += ", which may be chance";
     if (!std::isfinite(paired.variance_reduction)) return text;
-    return text + "; common chance is worth " + readable_number({paired.variance_reduction}) +
+    return text + "; common chance is worth " + readable_number(paired.variance_reduction) +
            " times as many replications";
 }
 

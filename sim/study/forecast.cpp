@@ -364,6 +364,7 @@ private:
         double sum = *demand_of_journey(number).wait_s;
         double calls = 0;
         for (std::size_t i = 0; i < times.size(); ++i) {
+            if (times[i] == 0) continue;  // and how long it waits there need not be known
             const Workload& work = graph_.components[graph_.vertices[i].component].work;
             sum += times[i] * (*graph_.vertices[i].demand.wait_s + work.passes_in_s);
             calls += times[i];

@@ -32,6 +32,7 @@ public:
         : scenario_(scenario),
           runs_(trial.baseline.empty() ? trial.main : trial.baseline),
           forecast_(forecast(scenario)),
+          calls_(analyse(scenario).calls),
           heavy_law_(heaviest_law(scenario)) {}
 
     std::vector<TheoryLine> lines() && {
@@ -147,8 +148,7 @@ private:
 
     /// Directly, by some journey.
     bool is_called_by_users(const std::string& component) const {
-        const Topology topology = analyse(scenario_);
-        return std::any_of(topology.calls.begin(), topology.calls.end(), [&](const auto& calls) {
+        return std::any_of(calls_.begin(), calls_.end(), [&](const auto& calls) {
             return calls.to == component && is_source(calls.from);
         });
     }
@@ -279,6 +279,7 @@ private:
     const Scenario& scenario_;
     const std::vector<Replication>& runs_;
     Forecast forecast_;
+    std::vector<PredictedCalls> calls_;
     std::string heavy_law_;
     std::vector<TheoryLine> lines_;
 };

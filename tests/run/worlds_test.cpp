@@ -61,6 +61,7 @@ TEST_CASE("the edge of metastability shows both worlds, and the share of the see
     REQUIRE_THAT(text, ContainsSubstring("✗ collapsed: " + std::to_string(worlds->collapses) +
                                          " of 20 seeds"));
     REQUIRE_THAT(text, ContainsSubstring("Journeys, alive"));
+    REQUIRE_THAT(text, ContainsSubstring("a mean over two worlds"));
     REQUIRE(text.find("\nJourneys  in a second") == std::string::npos);
     const auto json = nlohmann::json::parse(json_report(report));
     REQUIRE(json["worlds"].size() == 2);

@@ -8,6 +8,7 @@
 #include "tests/theory/laboratory.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 
 namespace prodsim::testing {
@@ -216,6 +217,17 @@ TEST_CASE("what is not known of a population is said, and its bounds are kept") 
         // 1.2 s / 0.2 s; 9 users in 1.2 s would be 7.5/s, of which one core does 5.
         REQUIRE(*staff.knee == near(6));
         REQUIRE(*staff.most_per_s == near(5));
+    }
+}
+
+TEST_CASE("every scenario of the repository can be analysed") {
+    for (const char* folder : {"scenarios", "tests/golden"}) {
+        for (const auto& file : std::filesystem::directory_iterator(folder)) {
+            if (file.path().extension() != ".json") continue;
+            INFO(file.path().string());
+            const auto scenario = Scenario::load({file.path().string(), {}}, everything());
+            REQUIRE_FALSE(forecast(*scenario).assumptions.empty());
+        }
     }
 }
 
