@@ -19,8 +19,7 @@
 
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
-#include "sim/world/inside.hpp"
-#include "sim/world/station.hpp"
+#include "sim/world/proxy.hpp"
 #include "sim/world/taking_turns.hpp"
 
 #include <algorithm>
@@ -326,12 +325,9 @@ private:
         }
     }
 
-    struct NodeMeters {
-        NodeMeters(Meters& meters, std::string_view owner, const Named<Route>& all)
-            : connections(meters, owner, "connections", "a connection"),
-              latency(meters.histogram(owner, "latency", "From a call's arrival to its reply.")),
-              failed(meters.counter(owner, "failed", "Calls that came back with a failure.")),
-              abandoned(meters.counter(owner, "abandoned", "Calls whose caller gave up.")),
+    struct GatewayMeters : ProxyMeters {
+        GatewayMeters(Meters& meters, std::string_view owner, const Named<Route>& all)
+            : ProxyMeters(meters, owner),
               lost(meters.counter(owner, "no_route", "Calls that no route was for.")) {
             for (const auto& item : all) {
                 routes.push_back(
@@ -339,23 +335,8 @@ private:
             }
         }
 
-        StationMeters connections;
-        Histogram& latency;
-        Counter& failed;
-        Counter& abandoned;
         Counter& lost;
         std::vector<Counter*> routes;
-    };
-
-    /// A call on its way through a node.
-    struct Flight : Waiter {
-        Call* call = nullptr;
-        Call* child = nullptr;
-        Timer
-            next;  // at first the end of the node's own latency, then that of the route's patience
-        Reply reply;
-        bool answered = false;
-        Neighbours<Flight> others;
     };
 
     /// Where one node sends the requests of a route.
@@ -365,18 +346,15 @@ private:
         std::vector<std::uint16_t> operations;  // of the backend, by ours
     };
 
-    class Forwarder final : public Instance {
+    class Forwarder final : public Proxy {
     public:
         Forwarder(Gateway& gateway, ZoneId zone, std::uint16_t number)
-            : Instance(gateway.world_, gateway.name(), zone, number),
+            : Proxy(gateway.world_, gateway.name(), zone, number, gateway.meters_,
+                    gateway.parameters_.connections, gateway.parameters_.latency),
               gateway_(gateway),
               meters_(gateway.meters_),
-              latencies_(world_.stream(gateway.name() + "/latency")),
               headers_(world_.stream(gateway.name() + "/headers")),
               weights_(world_.stream(gateway.name() + "/weights")),
-              connections_(world_.engine, meters_.connections,
-                           {.servers = gateway.parameters_.connections, .line = 0}, {}, {}),
-              full_(world_.reason(gateway.name(), "connections in use")),
               late_(world_.reason(gateway.name(), "route timeout")),
               lost_(world_.reason(gateway.name(), "no route")),
               empty_(world_.reason(gateway.name(), "route without a backend")) {
@@ -385,62 +363,20 @@ private:
             }
         }
 
-        void on_reply(Call& child, Reply reply) override {
-            auto& flight = child.caller_frame<Flight>();
-            flight.child = nullptr;
-            answered(flight, reply);
-        }
-
     private:
-        void accept(Call& call) override {
-            Flight& flight = flights_.acquire();
-            if (connections_.enter(flight) == Station::Entry::refused) {
-                flights_.release(flight);
-                world_.calls.reply(call, {Outcome::rejected_overload, full_});
-                return;
-            }
-            flight.call = &call;
-            call.callee_note = reinterpret_cast<std::uint64_t>(&flight);
-            inside_.push_back(flight);
-            Draws draws = latencies_.draws(call.demand_key());
-            const double seconds =
-                gateway_.parameters_.latency.distribution().sample(draws) * condition().slow;
-            if (seconds == 0) {
-                forward(flight);
-            } else {
-                flight.next = world_.engine.after(from_seconds(seconds),
-                                                  action<&Forwarder::arrived>(*this, flight));
-            }
-        }
-
-        void arrived(Flight& flight) {
-            flight.next = {};
-            go_on(flight);
-        }
-
-        void go_on(Flight& flight) {
-            if (condition().mode == Condition::Mode::hanging) {
-                stalled_.add(flight);
-            } else if (flight.answered) {
-                finish(flight);
-            } else {
-                forward(flight);
-            }
-        }
-
-        void forward(Flight& flight) {
+        void forward(Flight& flight) override {
             const Call& call = *flight.call;
             const std::size_t route =
                 gateway_.guides_[call.operation].route_of(headers_.draws(call.subject));
             if (route == Guide::nowhere) {
                 meters_.lost.add();
-                answered(flight, {Outcome::error, lost_});
+                answer(flight, {Outcome::error, lost_});
                 return;
             }
             meters_.routes[route]->add();
             const Way* way = chosen(ways_[route], weights_.draws(call.demand_key()));
             if (way == nullptr) {
-                answered(flight, {Outcome::error, empty_});
+                answer(flight, {Outcome::error, empty_});
                 return;
             }
             send(flight, *way, gateway_.parameters_.routes[route].value.timeout);
@@ -465,11 +401,8 @@ private:
                 flight.next =
                     world_.engine.after(patience, action<&Forwarder::lose_patience>(*this, flight));
             }
-            Call& child = world_.calls.open(*this, *flight.call, world_.now());
+            Call& child = open(flight);
             child.operation = way.operations[flight.call->operation];
-            child.route = 0;  // the caller's connection leads here, not to the backend
-            child.caller_note = reinterpret_cast<std::uint64_t>(&flight);
-            flight.child = &child;
             world_.calls.send(child, way.chain->head());
         }
 
@@ -477,80 +410,17 @@ private:
             flight.next = {};
             Call& child = *std::exchange(flight.child, nullptr);
             world_.calls.abandon(child);
-            answered(flight, {Outcome::timeout, late_});
-        }
-
-        void answered(Flight& flight, Reply reply) {
-            world_.engine.cancel(flight.next);
-            flight.next = {};
-            flight.reply = reply;
-            flight.answered = true;
-            go_on(flight);
-        }
-
-        void finish(Flight& flight) {
-            Call& call = *flight.call;
-            const Reply reply = flight.reply;
-            meters_.latency.record(world_.now() - call.started);
-            if (!reply.good()) meters_.failed.add();
-            forget(flight);
-            world_.calls.reply(call, reply);
-        }
-
-        void give_up(Call& call) override {
-            auto& flight = call.callee_frame<Flight>();
-            meters_.abandoned.add();
-            stop(flight);
-            forget(flight);
-            world_.calls.reply(call, {Outcome::cancelled, 0});
-        }
-
-        void stop(Flight& flight) {
-            world_.engine.cancel(flight.next);
-            if (flight.child != nullptr) world_.calls.abandon(*flight.child);
-            stalled_.remove(flight);
-        }
-
-        void condition_changed(const Condition& before) override {
-            const Condition& now = condition();
-            if (now.capacity != before.capacity) {
-                const auto all = static_cast<double>(gateway_.parameters_.connections);
-                connections_.resize(static_cast<std::int64_t>(all * now.capacity));
-            }
-            if (now.mode != Condition::Mode::up) return;
-            stalled_.release([this](Flight& flight) { go_on(flight); });
-        }
-
-        void crash() override {
-            stalled_.clear();
-            while (!inside_.empty()) {
-                Flight& flight = *inside_.first();
-                stop(flight);
-                doom(*flight.call);
-                forget(flight);
-            }
-        }
-
-        void forget(Flight& flight) {
-            connections_.leave(flight);
-            inside_.remove(flight);
-            flights_.release(flight);
+            answer(flight, {Outcome::timeout, late_});
         }
 
         Gateway& gateway_;
-        NodeMeters& meters_;
-        Stream latencies_;
+        GatewayMeters& meters_;
         Stream headers_;
         Stream weights_;
-        Station connections_;
         std::vector<std::vector<Way>> ways_;  // by route
-        ReasonId full_;
         ReasonId late_;
         ReasonId lost_;
         ReasonId empty_;
-        Pool<Flight>& flights_ = world_.pools.of<Flight>();
-        List<Flight, &Flight::others> inside_;
-        Stalled<Flight> stalled_;
     };
 
     std::vector<Way> ways_of(std::size_t route, const Caller& caller) const {
@@ -575,7 +445,7 @@ private:
     }
 
     const Parameters& parameters_;
-    NodeMeters meters_;
+    GatewayMeters meters_;
     std::vector<Guide> guides_;            // by operation
     std::vector<CallParameters> calling_;  // by route
 };

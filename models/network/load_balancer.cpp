@@ -13,8 +13,7 @@
 
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
-#include "sim/world/inside.hpp"
-#include "sim/world/station.hpp"
+#include "sim/world/proxy.hpp"
 #include "sim/world/taking_turns.hpp"
 
 #include <optional>
@@ -75,153 +74,18 @@ public:
     }
 
 private:
-    struct NodeMeters {
-        NodeMeters(Meters& meters, std::string_view owner)
-            : connections(meters, owner, "connections", "a connection"),
-              latency(meters.histogram(owner, "latency", "From a call's arrival to its reply.")),
-              failed(meters.counter(owner, "failed", "Calls that came back with a failure.")),
-              abandoned(meters.counter(owner, "abandoned", "Calls whose caller gave up.")) {}
-
-        StationMeters connections;
-        Histogram& latency;
-        Counter& failed;
-        Counter& abandoned;
-    };
-
-    /// A call on its way through a node.
-    struct Flight : Waiter {
-        Call* call = nullptr;
-        Call* child = nullptr;
-        Timer arrival;  // at the end of the node's own latency
-        Reply reply;
-        bool answered = false;
-        Neighbours<Flight> others;
-    };
-
-    class Forwarder final : public Instance {
+    class Forwarder final : public Proxy {
     public:
         Forwarder(LoadBalancer& balancer, ZoneId zone, std::uint16_t number)
-            : Instance(balancer.world_, balancer.name(), zone, number),
-              parameters_(balancer.parameters_),
-              meters_(balancer.meters_),
-              stream_(world_.stream(balancer.name() + "/latency")),
-              connections_(world_.engine, meters_.connections,
-                           {.servers = parameters_.connections, .line = 0}, {}, {}),
+            : Proxy(balancer.world_, balancer.name(), zone, number, balancer.meters_,
+                    balancer.parameters_.connections, balancer.parameters_.latency),
               chain_(world_, balancer.forwarding_, {balancer.name(), number, zone},
-                     callee_named(world_, parameters_.target)),
-              full_(world_.reason(balancer.name(), "connections in use")) {}
-
-        void on_reply(Call& child, Reply reply) override {
-            auto& flight = child.caller_frame<Flight>();
-            flight.child = nullptr;
-            flight.reply = reply;
-            flight.answered = true;
-            go_on(flight);
-        }
+                     callee_named(world_, balancer.parameters_.target)) {}
 
     private:
-        void accept(Call& call) override {
-            Flight& flight = flights_.acquire();
-            if (connections_.enter(flight) == Station::Entry::refused) {
-                flights_.release(flight);
-                world_.calls.reply(call, {Outcome::rejected_overload, full_});
-                return;
-            }
-            flight.call = &call;
-            call.callee_note = reinterpret_cast<std::uint64_t>(&flight);
-            inside_.push_back(flight);
-            Draws draws = stream_.draws(call.demand_key());
-            const double seconds =
-                parameters_.latency.distribution().sample(draws) * condition().slow;
-            if (seconds == 0) {
-                forward(flight);
-            } else {
-                flight.arrival = world_.engine.after(from_seconds(seconds),
-                                                     action<&Forwarder::arrived>(*this, flight));
-            }
-        }
+        void forward(Flight& flight) override { world_.calls.send(open(flight), chain_.head()); }
 
-        void arrived(Flight& flight) {
-            flight.arrival = {};
-            go_on(flight);
-        }
-
-        void go_on(Flight& flight) {
-            if (condition().mode == Condition::Mode::hanging) {
-                stalled_.add(flight);
-            } else if (flight.answered) {
-                finish(flight);
-            } else {
-                forward(flight);
-            }
-        }
-
-        void forward(Flight& flight) {
-            Call& child = world_.calls.open(*this, *flight.call, world_.now());
-            child.route = 0;  // the caller's connection leads here, not to the target
-            child.caller_note = reinterpret_cast<std::uint64_t>(&flight);
-            flight.child = &child;
-            world_.calls.send(child, chain_.head());
-        }
-
-        void finish(Flight& flight) {
-            Call& call = *flight.call;
-            const Reply reply = flight.reply;
-            meters_.latency.record(world_.now() - call.started);
-            if (!reply.good()) meters_.failed.add();
-            forget(flight);
-            world_.calls.reply(call, reply);
-        }
-
-        void give_up(Call& call) override {
-            auto& flight = call.callee_frame<Flight>();
-            meters_.abandoned.add();
-            stop(flight);
-            forget(flight);
-            world_.calls.reply(call, {Outcome::cancelled, 0});
-        }
-
-        void stop(Flight& flight) {
-            world_.engine.cancel(flight.arrival);
-            if (flight.child != nullptr) world_.calls.abandon(*flight.child);
-            stalled_.remove(flight);
-        }
-
-        void condition_changed(const Condition& before) override {
-            const Condition& now = condition();
-            if (now.capacity != before.capacity) {
-                const auto left = static_cast<double>(parameters_.connections) * now.capacity;
-                connections_.resize(static_cast<std::int64_t>(left));
-            }
-            if (now.mode != Condition::Mode::up) return;
-            stalled_.release([this](Flight& flight) { go_on(flight); });
-        }
-
-        void crash() override {
-            stalled_.clear();
-            while (!inside_.empty()) {
-                Flight& flight = *inside_.first();
-                stop(flight);
-                doom(*flight.call);
-                forget(flight);
-            }
-        }
-
-        void forget(Flight& flight) {
-            connections_.leave(flight);
-            inside_.remove(flight);
-            flights_.release(flight);
-        }
-
-        const Parameters& parameters_;
-        NodeMeters& meters_;
-        Stream stream_;
-        Station connections_;
         Chain chain_;
-        ReasonId full_;
-        Pool<Flight>& flights_ = world_.pools.of<Flight>();
-        List<Flight, &Flight::others> inside_;
-        Stalled<Flight> stalled_;
     };
 
     std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {
@@ -230,7 +94,7 @@ private:
 
     const Parameters& parameters_;
     CallParameters forwarding_;
-    NodeMeters meters_;
+    ProxyMeters meters_;
 };
 
 }  // namespace
