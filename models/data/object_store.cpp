@@ -16,10 +16,9 @@
 // partition was overloaded to the end if it refused something in the last minute.
 
 #include "models/resilience/limiter.hpp"
+#include "sim/world/attendant.hpp"
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
-#include "sim/world/inside.hpp"
-#include "sim/world/station.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -157,51 +156,32 @@ private:
         work.resources.push_back(std::move(limit));
     }
 
-    struct StoreMeters {
+    struct StoreMeters : AttendantMeters {
         StoreMeters(Meters& meters, std::string_view owner)
-            : calls(meters, owner, "calls", "the store"),
-              latency(meters.histogram(owner, "latency", "From a call's arrival to its reply.")),
-              served(meters.counter(owner, "served", "Calls that it carried out.")),
-              errors(meters.counter(owner, "errors", "Calls that it answered with an error.")),
+            : AttendantMeters(meters, owner, "the store"),
               slowed(meters.counter(owner, "slowed_down", "Calls that were told to slow down.")),
-              splits(meters.counter(owner, "splits", "Partitions that were split in two.")),
-              unknown(meters.counter(owner, "unknown",
-                                     "Calls carried out although their caller had gone.")) {}
+              splits(meters.counter(owner, "splits", "Partitions that were split in two.")) {}
 
-        StationMeters calls;
-        Histogram& latency;
-        Counter& served;
-        Counter& errors;
         Counter& slowed;
         Counter& splits;
-        Counter& unknown;
-    };
-
-    struct Job : Waiter {
-        Call* call = nullptr;
-        Timer end;
-        Neighbours<Job> others;
     };
 
     /// The partitions of one prefix, in the order of their names.
     using Partitions = std::vector<std::unique_ptr<Partition>>;
 
-    class Region final : public Instance {
+    class Region final : public Attendant {
     public:
         Region(ObjectStore& store, ZoneId zone, std::uint16_t number)
-            : Instance(store.world_, store.name(), zone, number),
+            : Attendant(store.world_, store.name(), zone, number, store.meters_,
+                        Station::unlimited),
               store_(store),
               parameters_(store.parameters_),
               meters_(store.meters_),
               names_(world_.stream(store.name() + "/names")),
               latencies_(world_.stream(store.name() + "/latency")),
-              errors_(world_.stream(store.name() + "/errors of its own")),
               patience_(world_.stream(store.name() + "/splits")),
-              calls_(world_.engine, meters_.calls, {.servers = Station::unlimited, .line = 0}, {},
-                     {}),
               prefixes_(store.prefixes_.size()),
-              slow_down_(world_.reason(store.name(), "slow down")),
-              error_(world_.reason(store.name(), "own error")) {
+              slow_down_(world_.reason(store.name(), "slow down")) {
             const auto count = static_cast<double>(parameters_.partitions);
             for (Partitions& partitions : prefixes_) {
                 for (double i = 0; i < count; ++i) {
@@ -209,8 +189,6 @@ private:
                 }
             }
         }
-
-        void on_reply(Call&, Reply) override {}  // it calls nobody
 
         void stop_splitting() {
             for (Partitions& partitions : prefixes_) {
@@ -234,13 +212,7 @@ private:
                 return;
             }
             bucket.book(world_.now());
-            Job& job = jobs_.acquire();
-            calls_.enter(job);
-            job.call = &call;
-            call.callee_note = reinterpret_cast<std::uint64_t>(&job);
-            inside_.push_back(job);
-            job.end =
-                world_.engine.after(latency(call, operation), action<&Region::end>(*this, job));
+            attend(call, latency(call, operation));  // it takes any number at once
         }
 
         Partitions& partitions_of(const Call& call) {
@@ -298,39 +270,9 @@ private:
             return from_seconds(seconds * condition().slow);
         }
 
-        void end(Job& job) {
-            job.end = {};
-            if (condition().mode == Condition::Mode::hanging) {
-                stalled_.add(job);
-            } else {
-                finish(job);
-            }
-        }
+        double error_rate(const Call&) const override { return parameters_.error_rate.value; }
 
-        void finish(Job& job) {
-            Call& call = *job.call;
-            forget(job);
-            meters_.latency.record(world_.now() - call.started);
-            if (errors_.draws(call.demand_key()).chance(parameters_.error_rate.value)) {
-                meters_.errors.add();
-                world_.calls.reply(call, {Outcome::error, error_});
-                return;
-            }
-            meters_.served.add();
-            if (call.has(Trait::orphan)) meters_.unknown.add();
-            world_.calls.reply(call, {});
-        }
-
-        void give_up(Call&) override {}  // it does not know
-
-        void condition_changed(const Condition& before) override {
-            const Condition& now = condition();
-            if (now.capacity != before.capacity) renew_buckets();
-            if (now.mode != Condition::Mode::up) return;
-            stalled_.release([this](Job& job) { finish(job); });
-        }
-
-        void renew_buckets() {
+        void capacity_changed() override {
             for (Partitions& partitions : prefixes_) {
                 for (auto& partition : partitions) {
                     const auto fresh = made(partition->from, partition->to);
@@ -340,22 +282,6 @@ private:
             }
         }
 
-        void crash() override {
-            stalled_.clear();
-            while (!inside_.empty()) {
-                Job& job = *inside_.first();
-                world_.engine.cancel(job.end);
-                doom(*job.call);
-                forget(job);
-            }
-        }
-
-        void forget(Job& job) {
-            calls_.leave(job);
-            inside_.remove(job);
-            jobs_.release(job);
-        }
-
         static constexpr Duration still_overloaded = std::chrono::minutes(1);
 
         const ObjectStore& store_;
@@ -363,15 +289,9 @@ private:
         StoreMeters& meters_;
         Stream names_;
         Stream latencies_;
-        Stream errors_;
         Stream patience_;
-        Station calls_;
         std::vector<Partitions> prefixes_;
         ReasonId slow_down_;
-        ReasonId error_;
-        Pool<Job>& jobs_ = world_.pools.of<Job>();
-        List<Job, &Job::others> inside_;
-        Stalled<Job> stalled_;  // done, but the store hangs
     };
 
     std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {

@@ -12,10 +12,9 @@
 // bucket, while a provider counts in a distributed and more lenient way; rejections cost nothing
 // and are instant; a second call with the same idempotency key counts as work.
 
+#include "sim/world/attendant.hpp"
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
-#include "sim/world/inside.hpp"
-#include "sim/world/station.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -152,51 +151,29 @@ public:
     }
 
 private:
-    struct ProviderMeters {
+    struct ProviderMeters : AttendantMeters {
         ProviderMeters(Meters& meters, std::string_view owner)
-            : calls(meters, owner, "calls", "the provider"),
-              latency(meters.histogram(owner, "latency", "From a call's arrival to its reply.")),
-              served(meters.counter(owner, "served", "Calls that it carried out.")),
-              errors(meters.counter(owner, "errors", "Calls that it answered with an error.")),
-              limited(meters.counter(owner, "limited", "Calls over a quota.")),
-              unknown(meters.counter(owner, "unknown",
-                                     "Calls carried out although their caller had gone.")) {}
+            : AttendantMeters(meters, owner, "the provider"),
+              limited(meters.counter(owner, "limited", "Calls over a quota.")) {}
 
-        StationMeters calls;
-        Histogram& latency;
-        Counter& served;
-        Counter& errors;
         Counter& limited;
-        Counter& unknown;
     };
 
-    struct Job : Waiter {
-        Call* call = nullptr;
-        Timer end;
-        Neighbours<Job> others;
-    };
-
-    class Provider final : public Instance {
+    class Provider final : public Attendant {
     public:
         Provider(ThirdParty& party, ZoneId zone, std::uint16_t number)
-            : Instance(party.world_, party.name(), zone, number),
+            : Attendant(party.world_, party.name(), zone, number, party.meters_,
+                        party.parameters_.concurrency.value_or(Station::unlimited)),
               parameters_(party.parameters_),
               meters_(party.meters_),
               latencies_(world_.stream(party.name() + "/latency")),
-              errors_(world_.stream(party.name() + "/errors of its own")),
-              calls_(world_.engine, meters_.calls,
-                     {.servers = parameters_.concurrency.value_or(Station::unlimited), .line = 0},
-                     {}, {}),
               account_(parameters_.quota),
               over_quota_(world_.reason(party.name(), "quota")),
-              over_concurrency_(world_.reason(party.name(), "concurrency limit")),
-              error_(world_.reason(party.name(), "own error")) {
+              over_concurrency_(world_.reason(party.name(), "concurrency limit")) {
             for (const auto& item : parameters_.operations) {
                 operations_.emplace_back(item.value.quota);
             }
         }
-
-        void on_reply(Call&, Reply) override {}  // it calls nobody
 
     private:
         void accept(Call& call) override {
@@ -207,18 +184,12 @@ private:
                 world_.calls.reply(call, {Outcome::rejected_rate, over_quota_, in_us(wait)});
                 return;
             }
-            Job& job = jobs_.acquire();
-            if (calls_.enter(job) == Station::Entry::refused) {
-                jobs_.release(job);
+            if (!attend(call, latency(call))) {
                 world_.calls.reply(call, {Outcome::rejected_rate, over_concurrency_});
                 return;
             }
             account_.take();
             operation.take();
-            job.call = &call;
-            call.callee_note = reinterpret_cast<std::uint64_t>(&job);
-            inside_.push_back(job);
-            job.end = world_.engine.after(latency(call), action<&Provider::end>(*this, job));
         }
 
         Duration latency(const Call& call) const {
@@ -232,72 +203,24 @@ private:
             return static_cast<std::uint32_t>(seconds * 1e6) + 1;
         }
 
-        void end(Job& job) {
-            job.end = {};
-            if (condition().mode == Condition::Mode::hanging) {
-                stalled_.add(job);
-            } else {
-                finish(job);
-            }
-        }
-
-        void finish(Job& job) {
-            Call& call = *job.call;
-            forget(job);
-            meters_.latency.record(world_.now() - call.started);
+        double error_rate(const Call& call) const override {
             const Operation& operation = parameters_.operations[call.operation].value;
-            const Share rate = operation.error_rate.value_or(parameters_.error_rate);
-            if (errors_.draws(call.demand_key()).chance(rate.value)) {
-                meters_.errors.add();
-                world_.calls.reply(call, {Outcome::error, error_});
-                return;
-            }
-            meters_.served.add();
-            if (call.has(Trait::orphan)) meters_.unknown.add();
-            world_.calls.reply(call, {});
+            return operation.error_rate.value_or(parameters_.error_rate).value;
         }
 
-        void give_up(Call&) override {}  // it does not know
-
-        void condition_changed(const Condition& before) override {
-            const Condition& now = condition();
-            if (now.capacity != before.capacity) {
-                account_.set_share(now.capacity, world_.now());
-                for (Bucket& bucket : operations_) bucket.set_share(now.capacity, world_.now());
-            }
-            if (now.mode != Condition::Mode::up) return;
-            stalled_.release([this](Job& job) { finish(job); });
-        }
-
-        void crash() override {
-            stalled_.clear();
-            while (!inside_.empty()) {
-                Job& job = *inside_.first();
-                world_.engine.cancel(job.end);
-                doom(*job.call);
-                forget(job);
-            }
-        }
-
-        void forget(Job& job) {
-            calls_.leave(job);
-            inside_.remove(job);
-            jobs_.release(job);
+        void capacity_changed() override {
+            const double share = condition().capacity;
+            account_.set_share(share, world_.now());
+            for (Bucket& bucket : operations_) bucket.set_share(share, world_.now());
         }
 
         const Parameters& parameters_;
         ProviderMeters& meters_;
         Stream latencies_;
-        Stream errors_;
-        Station calls_;
         Bucket account_;
         std::vector<Bucket> operations_;
         ReasonId over_quota_;
         ReasonId over_concurrency_;
-        ReasonId error_;
-        Pool<Job>& jobs_ = world_.pools.of<Job>();
-        List<Job, &Job::others> inside_;
-        Stalled<Job> stalled_;  // done, but the provider hangs
     };
 
     std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {
