@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <span>
 
 namespace prodsim {
 
@@ -28,14 +29,19 @@ void TimeSplit::add(TimeLabelId label, Duration time) {
 class Traces::Walk {
 public:
     explicit Walk(const Trace& trace) : spans_(trace.spans) {
-        children_.resize(spans_.size());
         for (std::uint32_t i = 1; i < spans_.size(); ++i) {
-            if (spans_[i].parent != no_span) children_[spans_[i].parent].push_back(i);
+            if (spans_[i].parent != no_span) children_.push_back(i);
         }
-        spendings_.resize(spans_.size());
-        for (const Spending& spending : trace.spendings) {
-            spendings_[spending.span].push_back(&spending);
-        }
+        std::sort(children_.begin(), children_.end(), [this](std::uint32_t a, std::uint32_t b) {
+            const Span& one = spans_[a];
+            const Span& other = spans_[b];
+            if (one.parent != other.parent) return one.parent < other.parent;
+            if (one.to != other.to) return one.to > other.to;
+            return one.answered != other.answered ? one.answered : a < b;
+        });
+        for (const Spending& spending : trace.spendings) spendings_.push_back(&spending);
+        std::stable_sort(spendings_.begin(), spendings_.end(),
+                         [](const Spending* a, const Spending* b) { return a->span < b->span; });
     }
 
     std::vector<PathPiece> path(Time end) {
@@ -45,15 +51,22 @@ public:
     }
 
 private:
+    using Children = std::span<const std::uint32_t>;
+
+    /// Those of this span, the last to end first.
+    Children children_of(std::uint32_t number) const {
+        const auto parent = [this](std::uint32_t child) { return spans_[child].parent; };
+        const auto first = std::partition_point(children_.begin(), children_.end(),
+                                                [&](auto child) { return parent(child) < number; });
+        const auto end = std::find_if(first, children_.end(),
+                                      [&](auto child) { return parent(child) != number; });
+        return {first, end};
+    }
+
     /// The time of a span from its beginning until `to`.
     void charge(std::uint32_t number, Time to) {
         const Time from = spans_[number].from;
-        std::vector<std::uint32_t>& children = children_[number];
-        std::sort(children.begin(), children.end(), [this](std::uint32_t a, std::uint32_t b) {
-            const Span& one = spans_[a];
-            const Span& other = spans_[b];
-            return one.to != other.to ? one.to > other.to : one.answered > other.answered;
-        });
+        const Children children = children_of(number);
         std::size_t next = 0;  // children before it are dealt with
         while (from < to) {
             const std::uint32_t child = critical(children, next, to);
@@ -67,8 +80,7 @@ private:
 
     /// The child that was under way just before `to`, or the last one before that: rather one that
     /// ended then, which let the span go on, than one that lasted.
-    std::uint32_t critical(const std::vector<std::uint32_t>& children, std::size_t& next,
-                           Time to) const {
+    std::uint32_t critical(Children children, std::size_t& next, Time to) const {
         std::uint32_t lasting = no_span;
         for (std::size_t i = next; i < children.size(); ++i) {
             const Span& child = spans_[children[i]];
@@ -88,8 +100,9 @@ private:
 
     /// The span had no call under way in this time.
     void spend(std::uint32_t number, Time from, Time to) {
-        const auto& spendings = spendings_[number];
-        for (auto i = spendings.rbegin(); i != spendings.rend() && from < to; ++i) {
+        auto i = std::partition_point(spendings_.begin(), spendings_.end(),
+                                      [=](const Spending* one) { return one->span <= number; });
+        while (from < to && i != spendings_.begin() && (*--i)->span == number) {
             const Spending& spending = **i;
             if (spending.from >= to) continue;
             const Time begin = std::max(spending.from, from);
@@ -115,8 +128,8 @@ private:
     }
 
     const std::vector<Span>& spans_;
-    std::vector<std::vector<std::uint32_t>> children_;
-    std::vector<std::vector<const Spending*>> spendings_;
+    std::vector<std::uint32_t> children_;     // of all spans, by parent
+    std::vector<const Spending*> spendings_;  // of all spans, by span, in the order of time
     std::vector<PathPiece> path_;
 };
 
@@ -163,7 +176,7 @@ void Traces::start(Request& root, Kind& kind) {
     trace.spans.assign(1, Span{no_span, engine_.now()});
     trace.spendings.clear();
     root.traits |= Trait::traced;
-    places_[key_of(root)] = {&trace, trace.generation, 0};
+    places_.put(key_of(root), {&trace, trace.generation, 0});
 }
 
 void Traces::finish(const Request& root, Reply reply) {
@@ -191,10 +204,9 @@ void Traces::forget(Trace& trace) {
 // ------------------------------------------------------------------------------------
 
 Traces::Place* Traces::find(const void* key) {
-    const auto found = places_.find(key);
-    if (found == places_.end()) return nullptr;
-    if (found->second.generation == found->second.trace->generation) return &found->second;
-    places_.erase(found);
+    Place* found = places_.find(key);
+    if (found == nullptr || found->generation == found->trace->generation) return found;
+    places_.erase(key);
     return nullptr;
 }
 
@@ -210,7 +222,7 @@ bool Traces::open_span(const void* key, const Request& cause, TimeLabelId label,
     trace.spans.push_back({place.span, engine_.now()});
     place.span = static_cast<std::uint32_t>(trace.spans.size() - 1);
     if (label != 0) trace.spendings.push_back({place.span, label, engine_.now(), work});
-    places_[key] = place;
+    places_.put(key, place);
     return true;
 }
 
@@ -232,7 +244,7 @@ void Traces::enter(const Request& request, TimeLabelId label, Duration work) {
 }
 
 void Traces::follow(const Request& copy, const Request& original) {
-    if (const Place* place = find(key_of(original))) places_[key_of(copy)] = Place(*place);
+    if (const Place* place = find(key_of(original))) places_.put(key_of(copy), Place(*place));
 }
 
 void Traces::untrace(Call& call) {

@@ -13,6 +13,7 @@
 // gives up on a call is charged with whatever the call was doing until then; processor work in
 // progress at that instant counts as running as far as its demand goes.
 
+#include "sim/core/address_map.hpp"
 #include "sim/core/engine.hpp"
 #include "sim/core/time.hpp"
 #include "sim/world/call.hpp"
@@ -111,7 +112,7 @@ public:
     /// stays where it is until `end`.
     void begin(Request& root, std::size_t journey) {
         Kind& kind = kinds_[journey];
-        if (kind.begun++ % kind.stride == 0) start(root, kind);
+        if ((kind.begun++ & (kind.stride - 1)) == 0) start(root, kind);
     }
     void end(const Request& root, Reply reply) {
         if (root.has(Trait::traced)) finish(root, reply);
@@ -186,9 +187,9 @@ private:
         std::vector<Spending> spendings;
     };
     struct Place {
-        Trace* trace;
-        std::uint64_t generation;
-        std::uint32_t span;
+        Trace* trace = nullptr;
+        std::uint64_t generation = 0;
+        std::uint32_t span = 0;
     };
     struct Kept {
         std::uint64_t number;
@@ -197,7 +198,7 @@ private:
     struct Kind {
         std::string name;
         std::uint64_t begun = 0;
-        std::uint64_t stride = 1;
+        std::uint64_t stride = 1;  // a power of two
         std::vector<Kept> kept;
     };
     class Walk;
@@ -222,7 +223,7 @@ private:
     std::deque<Kind> kinds_;
     std::deque<Trace> traces_;
     std::vector<Trace*> free_traces_;
-    std::map<const void*, Place> places_;  // looked up, never gone through
+    AddressMap<Place> places_;
     std::uint64_t generation_ = 0;
 };
 
