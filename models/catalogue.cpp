@@ -21,6 +21,7 @@ Catalogue full_catalogue() {
     void add_alert(Catalogue&);           add_alert(catalogue);
     void add_autoscaler(Catalogue&);      add_autoscaler(catalogue);
     void add_rollout(Catalogue&);         add_rollout(catalogue);
+    void add_health_checks(Catalogue&);   add_health_checks(catalogue);
     void add_broker(Catalogue&);          add_broker(catalogue);
     void add_document_store(Catalogue&);  add_document_store(catalogue);
     void add_object_store(Catalogue&);    add_object_store(catalogue);

@@ -8,23 +8,26 @@
 // Group commit: what asks to commit during a flush is made durable by the next one, all together.
 //
 // The replicas of a database are a component of their own, with an address of its own, as the
-// reader endpoint of a cluster is: steps say which of the two they ask. Each replica receives every
-// commit after a delay and applies one after another, so its lag follows from the writes, from what
-// applying takes, and from what befalls it. Reads of a replica see what it had applied when they
-// came.
+// reader endpoint of a cluster is: steps say which of the two they ask. Each receives every commit
+// after a delay and applies one after another, so its lag follows from the writes, from what
+// applying takes, and from what befalls it. Reads see what it had applied when they came.
 //
 // When the caller gives up, nothing changes here unless `cancellation` says that clients send a
 // cancel request: the statement runs to its end. Only a crash stops a commit that has begun.
 //
+// A replica may take over from a lost primary (sql_failover.hpp), without what had not reached it.
+//
 // Simplifications: a session is a call inside, so idle connections of pools do not count towards
-// the limit, and opening one costs nothing; no locks, no checkpoints, no failover; a statement
-// computes first and reads afterwards; the share of buffer hits is fixed, so a restart does not
-// cool it, and recovery takes no time of its own; flushes do not compete with reads for the
-// storage, which grants its limit evenly, without bursts; while the database hangs, reads and
-// flushes that have begun finish, and what follows waits. Applying costs a replica time, but no
-// processor; the log reaches it whatever happens to the network, at the latest when it is up again;
-// an acknowledgement on its way arrives although its replica dies.
+// the limit, and opening one costs nothing; no locks, no checkpoints; a statement computes first
+// and reads afterwards; the share of buffer hits is fixed, so a restart or a failover does not cool
+// it, and recovery takes no time of its own; flushes do not compete with reads for the storage,
+// which grants its limit evenly, without bursts; while the database hangs, reads and flushes that
+// have begun finish, and what follows waits. Applying costs a replica time, but no processor; the
+// log reaches it whatever happens to the network, at the latest when it is up again; an
+// acknowledgement on its way arrives although its replica dies; what a fault did to a replica does
+// not follow it when it becomes the primary.
 
+#include "models/data/sql_log.hpp"
 #include "models/data/sql_server.hpp"
 #include "sim/world/callees.hpp"
 #include "sim/world/demand.hpp"
@@ -33,36 +36,11 @@
 
 #include <algorithm>
 #include <cassert>
-#include <deque>
 #include <utility>
 #include <vector>
 
 namespace prodsim {
 namespace {
-
-Workload workload_of(const SqlServerParameters& parameters, std::int64_t servers) {
-    Workload work{.instances = servers, .inside = parameters.connections};
-    const auto count = static_cast<double>(servers);
-    const auto io_depth = static_cast<double>(parameters.io_depth);
-    const Servers disks{.sets = servers, .each = io_depth, .in_turn = true};
-    Resource depth{"reads at a time", count * io_depth, {}, disks};
-    Resource allowed{"reads/s", count * parameters.iops.per_second, {}};
-    for (const auto& item : parameters.operations) {
-        const SqlOperation& operation = item.value;
-        const double cpu_s = operation.cpu.distribution().mean() / parameters.speed;
-        const double reads =
-            operation.pages.distribution().mean() * (1 - operation.buffer_hit.value);
-        Demand demand{.cpu_s = cpu_s, .cpu_cv = operation.cpu.distribution().cv()};
-        if (operation.commit) demand.wait_s.reset();  // writes share the flushes of the log
-        work.operations.push_back({item.name, std::move(demand)});
-        depth.per_call.push_back(reads * parameters.io_time.distribution().mean());
-        allowed.per_call.push_back(reads);
-    }
-    work.add_cores({.sets = servers, .each = parameters.cores});
-    work.resources.push_back(std::move(depth));
-    if (allowed.available > 0) work.resources.push_back(std::move(allowed));
-    return work;
-}
 
 struct ServerMeters {
     ServerMeters(Meters& meters, std::string_view owner)
@@ -345,45 +323,20 @@ private:
     Stalled<Statement> stalled_;
 };
 
-/// When the replicas that a commit waits for have it: now if there are none, never if they are
-/// away.
-struct Acknowledgement {
-    Time at;
-};
-
-/// Whoever follows the log of a primary.
-class Follower {
+class SqlDatabase final : public Callee, private Failover::Cluster {
 public:
-    virtual ~Follower() = default;
-
-    /// A commit is durable as of now. Says when the primary knows that it is here as well.
-    virtual Time receive(Time committed) = 0;
-
-    virtual bool is_waited_for() const = 0;
-    virtual bool is_up() const = 0;
-};
-
-class SqlDatabase final : public Callee {
-public:
-    struct Parameters : SqlServerParameters {
-        Law<Duration> flush_time = "uniform(0.5ms, 2ms)";
-        Law<Duration> synchronous_standby = "0s";
-
-        void describe(Fields& fields) {
-            SqlServerParameters::describe(fields);
-            fields("flush_time", flush_time, "What a flush of the log takes.",
-                   {.source = "assumed for network storage"});
-            fields("synchronous_standby", synchronous_standby,
-                   "What a commit waits for a standby after its flush.",
-                   {.source = "PostgreSQL 17: synchronous_standby_names is empty"});
-        }
-    };
+    using Parameters = SqlDatabaseParameters;
 
     SqlDatabase(World& world, std::string name, const Parameters& parameters)
         : Callee(world, std::move(name)),
           parameters_(parameters),
           meters_(world.meters, this->name()),
-          log_meters_(world.meters, this->name()) {}
+          log_meters_(world.meters, this->name()) {
+        if (parameters.failover) {
+            Failover::Cluster& cluster = *this;
+            failover_.emplace(world, this->name(), *parameters.failover, cluster, followers_);
+        }
+    }
 
     std::optional<std::uint16_t> operation(std::string_view wanted) const override {
         return parameters_.operation_named(wanted);
@@ -393,7 +346,7 @@ public:
 
     Workload workload() const override { return workload_of(parameters_, 1); }
 
-    void add_follower(Follower& follower) { followers_.push_back(&follower); }
+    void add_follower(Standby& follower) { followers_.push_back(&follower); }
 
     /// A follower is up again: commits that wait for it may go on.
     void resume_commits() {
@@ -464,15 +417,15 @@ private:
             log_meters_.commits.add();
             log_meters_.commit_time.record(world_.now() - statement.asked);
             statement.stage = Stage::acknowledged;
-            const Acknowledgement standby = database_.replicate(world_.now());
-            if (standby.at == never) {
+            const Time standby = database_.replicate(world_.now());
+            if (standby == never) {
                 waiting_for_standby_.add(statement);
                 return;
             }
             Draws draws = standbys_.draws(statement.call->demand_key());
             const Duration wait =
                 sample_duration(database_.parameters_.synchronous_standby.distribution(), draws);
-            const Time end = std::max(standby.at, world_.now() + wait);
+            const Time end = std::max(standby, world_.now() + wait);
             if (end == world_.now()) {
                 go_on(statement);
             } else {
@@ -496,9 +449,11 @@ private:
 
         void go_on_with_log() override {
             if (std::exchange(flush_stalled_, false)) flushed();
+            database_.regained(*this);
         }
 
         void crash_log() override {
+            database_.lost(*this);
             world_.engine.cancel(flush_);
             flush_stalled_ = false;
             flushing_ = arriving_ = waiting_for_standby_ = {};
@@ -515,16 +470,41 @@ private:
         bool flush_stalled_ = false;  // it ended, but the database hangs
     };
 
-    Acknowledgement replicate(Time committed) {
+    // ---- failover ----
+
+    void lost(const Primary& primary) {
+        if (failover_ && !primary.is_closed()) failover_->lose();
+    }
+
+    void regained(Primary& primary) {
+        if (!failover_) return;
+        if (!primary.is_closed()) {
+            failover_->regain();
+        } else if (std::erase(replaced_, &primary) > 0) {
+            failover_->rejoin(primary.zone());
+        }
+    }
+
+    // The machine was there before: whoever listens for newcomers does not mean it.
+    void promote(Standby& standby) override {
+        replaced_.push_back(static_cast<Primary*>(members().front()));
+        remove_instance(*replaced_.back());
+        Newcomers* listening = std::exchange(world_.newcomers, nullptr);
+        add_instance(standby.take_over());
+        world_.newcomers = listening;
+    }
+
+    /// When the replicas that it waits for have it: now if there are none, never if all are away.
+    Time replicate(Time committed) {
         bool waits = false;
         Time first = never;
-        for (Follower* follower : followers_) {
+        for (Standby* follower : followers_) {
             const Time known = follower->receive(committed);
             if (!follower->is_waited_for()) continue;
             waits = true;
             if (follower->is_up()) first = std::min(first, known);
         }
-        return {waits ? first : committed};
+        return waits ? first : committed;
     }
 
     std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {
@@ -534,7 +514,9 @@ private:
     const Parameters& parameters_;
     ServerMeters meters_;
     LogMeters log_meters_;
-    std::vector<Follower*> followers_;
+    std::vector<Standby*> followers_;
+    std::optional<Failover> failover_;
+    std::vector<Primary*> replaced_;  // and have not come back yet
 };
 
 class SqlReplicas final : public Callee {
@@ -559,9 +541,6 @@ public:
 
     void start() override {
         add_instances(parameters_.instances, zones_of(world_, parameters_.zones));
-        for (const auto& instance : instances()) {
-            primary()->add_follower(static_cast<Replica&>(*instance));
-        }
     }
 
     Workload workload() const override { return workload_of(parameters_, parameters_.instances); }
@@ -583,7 +562,7 @@ private:
         Counter& stale;
     };
 
-    class Replica final : public Server, public Follower {
+    class Replica final : public Server, public Standby {
     public:
         Replica(SqlReplicas& replicas, ZoneId zone, std::uint16_t number)
             : Server(replicas.world_, replicas.name(), zone, number, replicas.parameters_,
@@ -597,33 +576,51 @@ private:
         Time receive(Time committed) override {
             Draws draws = delays_.next();
             const Law<Duration>& delay = replicas_.parameters_.delay;
-            const Time here = committed + sample_duration(delay.distribution(), draws);
-            arrival_ = std::max(arrival_, here);
+            const Time here = log_.add(committed, sample_duration(delay.distribution(), draws));
             lag_meters_.unapplied.add(1, world_.now());
-            log_.push_back({committed, arrival_});
             if (log_.size() == 1) apply_next();
-            return arrival_ + (arrival_ - committed);  // as long back as here
+            return here + (here - committed);  // as long back as here
         }
 
         bool is_waited_for() const override {
-            switch (replicas_.parameters_.synchronous) {
-                case Synchrony::none:
-                    return false;
-                case Synchrony::block:
-                    return true;
-                case Synchrony::fall_back:
-                    return is_up();
-            }
-            return false;
+            const Synchrony wanted = replicas_.parameters_.synchronous;
+            return wanted == Synchrony::block || (wanted == Synchrony::fall_back && is_up());
         }
 
         bool is_up() const override { return condition().mode == Condition::Mode::up; }
 
+        const ReplicaLog& log() const override { return log_; }
+
+        Duration apply_time() const override {
+            return from_seconds(replicas_.parameters_.apply_time.distribution().mean());
+        }
+
+        void receive_until(Time end) override {
+            received_until_ = end;
+            world_.engine.cancel(application_);
+            apply_next();
+        }
+
+        void forget_after(Time committed) override {
+            while (!log_.empty() && log_.last().committed > committed) take_out_last();
+        }
+
+        std::uint16_t take_over() override {
+            world_.engine.cancel(application_);
+            while (!log_.empty()) take_out_last();
+            replicas_.remove_instance(*this);
+            return zone();
+        }
+
+        void add_another(std::uint16_t zone) override { replicas_.add_instance(zone); }
+
     private:
-        struct Commit {
-            Time committed;
-            Time here;
-        };
+        void take_out_last() {
+            lag_meters_.unapplied.add(-1, world_.now());
+            lag_meters_.stays.add(world_.now() - log_.last().committed);
+            log_.drop_last();
+            if (log_.empty()) world_.engine.cancel(application_);
+        }
 
         Stream own_stream(const std::string& use) const {
             return world_.stream(replicas_.name() + "/" + std::to_string(number()) + "/" + use);
@@ -631,11 +628,12 @@ private:
 
         void apply_next() {
             if (log_.empty() || !is_up() || application_.is_set()) return;
+            if (log_.next().here > received_until_) return;  // it will not come
             Draws draws = applications_.next();
             const double seconds =
                 replicas_.parameters_.apply_time.distribution().sample(draws) * condition().slow;
             application_ =
-                world_.engine.at(std::max(world_.now(), log_.front().here) + from_seconds(seconds),
+                world_.engine.at(std::max(world_.now(), log_.next().here) + from_seconds(seconds),
                                  action<&Replica::applied>(*this));
         }
 
@@ -643,13 +641,13 @@ private:
             application_ = {};
             if (!is_up()) return;
             lag_meters_.unapplied.add(-1, world_.now());
-            lag_meters_.stays.add(world_.now() - log_.front().committed);
-            log_.pop_front();
+            lag_meters_.stays.add(world_.now() - log_.next().committed);
+            log_.applied();
             apply_next();
         }
 
         void begin(Statement& statement) override {
-            const Duration lag = log_.empty() ? Duration{0} : world_.now() - log_.front().committed;
+            const Duration lag = log_.empty() ? Duration{0} : world_.now() - log_.next().committed;
             lag_meters_.lag.record(lag);
             if (!log_.empty()) lag_meters_.behind.add();
             const auto& limit = replicas_.parameters_.stale_after;
@@ -672,8 +670,8 @@ private:
         Stream delays_;
         Stream applications_;
         ReasonId stale_;
-        std::deque<Commit> log_;  // not applied yet
-        Time arrival_{};          // of the last of them
+        ReplicaLog log_;
+        Time received_until_ = never;
         Timer application_;
     };
 
@@ -682,7 +680,9 @@ private:
     }
 
     std::unique_ptr<Instance> make_instance(ZoneId zone, std::uint16_t number) override {
-        return std::make_unique<Replica>(*this, zone, number);
+        auto replica = std::make_unique<Replica>(*this, zone, number);
+        primary()->add_follower(*replica);
+        return replica;
     }
 
     const Parameters& parameters_;

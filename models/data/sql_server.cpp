@@ -1,8 +1,10 @@
 #include "models/data/sql_server.hpp"
 
 #include "sim/core/elementary.hpp"
+#include "sim/world/demand.hpp"
 
 #include <array>
+#include <utility>
 
 namespace prodsim {
 
@@ -75,6 +77,19 @@ std::optional<std::uint16_t> SqlServerParameters::operation_named(std::string_vi
     return std::nullopt;
 }
 
+void SqlDatabaseParameters::describe(Fields& fields) {
+    SqlServerParameters::describe(fields);
+    fields("flush_time", flush_time, "What a flush of the log takes.",
+           {.source = "assumed for network storage"});
+    fields("synchronous_standby", synchronous_standby,
+           "What a commit waits for a standby after its flush.",
+           {.source = "PostgreSQL 17: synchronous_standby_names is empty"});
+    fields("failover", failover,
+           "Promotes one of its `sql_replicas` when the primary is lost; nobody does if not given. "
+           "A fault of all of the database does not hit the new primary.",
+           {.source = "PostgreSQL 17 has no failover of its own"});
+}
+
 void SqlReplicasParameters::describe(Fields& fields) {
     fields("of", of, "The database whose log they follow.",
            {.required = true, .edge = "replicates"});
@@ -94,6 +109,30 @@ void SqlReplicasParameters::describe(Fields& fields) {
                     "\"" + item.name + "\" commits, and replicas only read",
                     "make it an operation of the primary");
     }
+}
+
+Workload workload_of(const SqlServerParameters& parameters, std::int64_t servers) {
+    Workload work{.instances = servers, .inside = parameters.connections};
+    const auto count = static_cast<double>(servers);
+    const auto io_depth = static_cast<double>(parameters.io_depth);
+    const Servers disks{.sets = servers, .each = io_depth, .in_turn = true};
+    Resource depth{"reads at a time", count * io_depth, {}, disks};
+    Resource allowed{"reads/s", count * parameters.iops.per_second, {}};
+    for (const auto& item : parameters.operations) {
+        const SqlOperation& operation = item.value;
+        const double cpu_s = operation.cpu.distribution().mean() / parameters.speed;
+        const double reads =
+            operation.pages.distribution().mean() * (1 - operation.buffer_hit.value);
+        Demand demand{.cpu_s = cpu_s, .cpu_cv = operation.cpu.distribution().cv()};
+        if (operation.commit) demand.wait_s.reset();  // writes share the flushes of the log
+        work.operations.push_back({item.name, std::move(demand)});
+        depth.per_call.push_back(reads * parameters.io_time.distribution().mean());
+        allowed.per_call.push_back(reads);
+    }
+    work.add_cores({.sets = servers, .each = parameters.cores});
+    work.resources.push_back(std::move(depth));
+    if (allowed.available > 0) work.resources.push_back(std::move(allowed));
+    return work;
 }
 
 }  // namespace prodsim

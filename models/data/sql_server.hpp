@@ -3,6 +3,7 @@
 // How the servers of a relational database are described: what a primary and its replicas have in
 // common.
 
+#include "models/data/sql_failover.hpp"
 #include "sim/config/fields.hpp"
 #include "sim/core/random.hpp"
 
@@ -14,6 +15,8 @@
 #include <vector>
 
 namespace prodsim {
+
+struct Workload;
 
 enum class SqlCancellation : std::uint8_t { none, running };
 std::span<const Word> words(SqlCancellation);
@@ -51,6 +54,17 @@ struct SqlServerParameters {
 
     std::optional<std::uint16_t> operation_named(std::string_view wanted) const;
 };
+
+struct SqlDatabaseParameters : SqlServerParameters {
+    Law<Duration> flush_time = "uniform(0.5ms, 2ms)";
+    Law<Duration> synchronous_standby = "0s";
+    std::optional<FailoverParameters> failover;
+
+    void describe(Fields& fields);
+};
+
+/// What so many servers alike ask for, on average.
+Workload workload_of(const SqlServerParameters& parameters, std::int64_t servers);
 
 struct SqlReplicasParameters : SqlServerParameters {
     ComponentName of;

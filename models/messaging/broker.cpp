@@ -584,12 +584,13 @@ private:
 
         void leave(Message& message, Reply reply) {
             Group& group = *message.line->group;
-            const Duration age = world_.now() - message.published;
+            const Ending ending{message.subject, message.published, world_.now(), reply};
+            const Duration age = ending.ended - ending.started;
             messages_.release(message);
             group.meters.present.add(-1, world_.now());
             group.meters.stays.add(age);
             if (reply.good()) group.meters.age.record(age);
-            if (group.journey != nullptr) group.journey->end(world_.now(), age, reply);
+            if (group.journey != nullptr) group.journey->end(ending, world_.causes);
         }
 
         void forget(Publication& publication) {

@@ -3,10 +3,17 @@
 // the caller gives up, its own view of the endpoint's load goes down at once: the view, not the
 // truth.
 //
+// It may keep away from endpoints that fail its own calls in a row. When too few are left it keeps
+// away from none: some failures are better than all the load on the rest.
+//
 // Simplifications: the membership view follows the fleet without delay (discovery that lags is a
-// controller of its own); hashes are ours, so a key lands elsewhere than in Envoy.
+// controller of its own); hashes are ours, so a key lands elsewhere than in Envoy. Ejection knows
+// failures in a row only, not rates of success; a caller that gives up counts as a failure, for a
+// timeout in front of the balancer looks no different; all balancers let endpoints back in at the
+// same instants.
 
 #include "models/data/popularity.hpp"
+#include "models/resilience/ejection.hpp"
 #include "sim/core/pool.hpp"
 #include "sim/world/chain.hpp"
 
@@ -168,6 +175,8 @@ public:
         Choice<PopularityFamily> popularity{"uniform", UniformPopularity{}};
         std::int64_t ring_size = 1024;
         std::int64_t table_size = 65537;
+        std::optional<Ejection> ejection;
+        Share panic_threshold{0.5};
 
         void describe(Fields& fields) {
             fields("algorithm", algorithm, "How the endpoint is chosen.", {.position = 1});
@@ -179,6 +188,12 @@ public:
                 "of the instances; endpoints beyond the list have weight 1.",
                 {.minimum = 0});
             describe_keys(fields);
+            fields("ejection", ejection,
+                   "Keeps away for a while from endpoints that fail; from none if not given.",
+                   {.source = "Envoy 1.31: no outlier_detection unless configured"});
+            fields("panic_threshold", panic_threshold,
+                   "Keeps away from none while fewer than this share would be left.",
+                   {.source = "Envoy 1.31 CommonLbConfig.healthy_panic_threshold"});
         }
 
     private:
@@ -221,7 +236,10 @@ public:
           start_(behind.own_stream("balance")),
           keys_(behind.stream("balance/keys")),
           popularity_(parameters.popularity, parameters.keys.value_or(1)),
-          none_(world_.reason(behind.edge(), "no endpoint")) {}
+          none_(world_.reason(behind.edge(), "no endpoint")),
+          hears_replies_(parameters.ejection || watches_load()) {
+        if (parameters.ejection) watch_.emplace(*parameters.ejection, behind);
+    }
 
     void on_call(Call& call) override {
         if (version_ != callee_.version()) refresh();
@@ -247,6 +265,8 @@ public:
     void on_reply(Call& child, Reply reply) override {
         auto& flight = child.caller_frame<Flight>();
         --flight.endpoint->under_way;
+        if (watch_) [[unlikely]]
+            judge(*flight.endpoint, reply.outcome);
         Call& call = *flight.call;
         flights_.release(flight);
         world_.calls.reply(call, reply);
@@ -255,6 +275,8 @@ public:
     void on_abandon(Call& call) override {
         auto& flight = call.callee_frame<Flight>();
         --flight.endpoint->under_way;
+        if (watch_) [[unlikely]]
+            judge(*flight.endpoint, Outcome::timeout);
         world_.calls.abandon(*flight.child);
         flights_.release(flight);
         world_.calls.reply(call, {Outcome::cancelled, 0});
@@ -266,6 +288,7 @@ private:
         Node* head;
         double weight;
         std::int64_t under_way = 0;  // this balancer's own calls
+        Suspect suspect{};
     };
 
     struct Flight {
@@ -274,12 +297,88 @@ private:
         Endpoint* endpoint;
     };
 
+    /// What ejection needs.
+    struct Watch {
+        Watch(const Ejection& rules, const Behind& behind)
+            : outliers(rules),
+              interval(rules.interval),
+              ejected(behind.world().meters.counter(behind.edge(), "balance.ejections",
+                                                    "Endpoints that a balancer kept away from.")),
+              out(behind.world().meters.level(behind.edge(), "balance.ejected",
+                                              "Endpoints that balancers keep away from.")) {}
+
+        Outliers outliers;
+        Duration interval;
+        Counter& ejected;
+        Level& out;
+        Timer sweep;
+    };
+
     bool watches_load() const { return parameters_.algorithm >= Algorithm::least_request; }
+
+    // ---- ejection ----
+
+    /// Of what an endpoint did, as far as it is the endpoint's doing.
+    void judge(Endpoint& endpoint, Outcome outcome) {
+        switch (outcome) {
+            case Outcome::rejected_breaker:
+            case Outcome::rejected_bulkhead:
+            case Outcome::rejected_pool:
+            case Outcome::cancelled:
+                return;  // it was not asked
+            case Outcome::ok:
+            case Outcome::degraded:
+            case Outcome::stale:
+            case Outcome::rejected_rate:
+            case Outcome::rejected_rule:
+                Outliers::succeeded(endpoint.suspect);
+                return;
+            default:
+                break;
+        }
+        const std::size_t out = count_out();
+        if (!watch_->outliers.failed(endpoint.suspect, out, everyone_.size(), world_.now())) return;
+        watch_->ejected.add();
+        watch_->out.add(1, world_.now());
+        choose_members();
+        expect_sweep();
+    }
+
+    std::size_t count_out() const {
+        return static_cast<std::size_t>(
+            std::count_if(everyone_.begin(), everyone_.end(),
+                          [](const Endpoint* endpoint) { return endpoint->suspect.is_out; }));
+    }
+
+    /// At whole multiples of the interval, and only while there is somebody to forgive.
+    void expect_sweep() {
+        if (watch_->sweep.is_set()) return;
+        const Duration interval = watch_->interval;
+        const auto next = (world_.now() - start_of_run) / interval + 1;
+        watch_->sweep =
+            world_.engine.at(start_of_run + next * interval, action<&Balance::sweep>(*this));
+    }
+
+    void sweep() {
+        watch_->sweep = {};
+        bool all_spotless = true;
+        for (const auto& endpoint : known_) {
+            if (endpoint == nullptr) continue;
+            if (watch_->outliers.sweep(endpoint->suspect, world_.now())) {
+                watch_->out.add(-1, world_.now());
+            }
+            all_spotless = all_spotless && endpoint->suspect.is_spotless();
+        }
+        choose_members();
+        if (!all_spotless) expect_sweep();
+    }
+
+    // ---- the choice ----
 
     // Who only needs an endpoint hands the call over; who watches loads must hear the reply.
     void forward(Call& call, Endpoint& endpoint) {
         call.route = endpoint.number;
-        if (!watches_load()) {
+        if (!hears_replies_) {
             world_.calls.send(call, *endpoint.head);
             return;
         }
@@ -383,17 +482,28 @@ private:
     // Endpoints that left are kept: calls to them are under way, connections still lead there.
     void refresh() {
         version_ = callee_.version();
-        members_.clear();
-        for (Instance* instance : callee_.members()) {
+        everyone_.clear();
+        for (Instance* instance : callee_.endpoints()) {
             Endpoint* known = find(instance->number());
-            members_.push_back(known != nullptr ? known : &add(*instance));
+            everyone_.push_back(known != nullptr ? known : &add(*instance));
+        }
+        choose_members();
+    }
+
+    void choose_members() {
+        members_ = everyone_;
+        if (watch_) {
+            std::erase_if(members_, [](const Endpoint* member) { return member->suspect.is_out; });
+            const auto all = static_cast<double>(everyone_.size());
+            const auto left = static_cast<double>(members_.size());
+            if (left < parameters_.panic_threshold.value * all) members_ = everyone_;
         }
         if (!started_) {
             started_ = true;
             turn_ = members_.empty() ? 0 : start_.next().below(members_.size());
         }
         turn_ = members_.empty() ? 0 : turn_ % members_.size();
-        const bool shortens = members_.size() == 1 && !watches_load();
+        const bool shortens = members_.size() == 1 && !hears_replies_;
         only_ = shortens ? members_.front()->head : nullptr;
         only_number_ = shortens ? members_.front()->number : std::uint16_t{0};
         rehash();
@@ -431,7 +541,7 @@ private:
     std::uint64_t version_ = ~std::uint64_t{0};
     Node* only_ = nullptr;  // where every call goes: nothing to choose, and no load to watch
     std::uint16_t only_number_ = 0;
-    std::vector<Endpoint*> members_;
+    std::vector<Endpoint*> members_;  // of those that there are, all but the ejected ones
     const Parameters& parameters_;
     Behind behind_;
     Stream stream_;
@@ -441,6 +551,9 @@ private:
     Ring ring_;
     Maglev maglev_;
     ReasonId none_;
+    bool hears_replies_;
+    std::optional<Watch> watch_;
+    std::vector<Endpoint*> everyone_;
     std::vector<std::unique_ptr<Endpoint>> known_;  // by the number of the instance
     std::size_t turn_ = 0;
     std::uint64_t ties_ = 1;

@@ -210,7 +210,7 @@ private:
         Job& job = *run.job;
         job.runs.remove(run);
         job.running.add(-1, world_.now());
-        job.books.end(world_.now(), world_.now() - run.started, reply);
+        job.books.end({run.request.subject, run.started, world_.now(), reply}, world_.causes);
     }
 
     void vanished(Performance& performance) override {

@@ -260,7 +260,8 @@ private:
     }
 
     void finish(Visit& visit, Reply reply) {
-        visit.kind->books.end(world_.now(), world_.now() - visit.started, reply);
+        visit.kind->books.end({visit.request.subject, visit.started, world_.now(), reply},
+                              world_.causes);
         world_.traces.end(visit.request, reply);
     }
 

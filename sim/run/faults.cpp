@@ -1,5 +1,6 @@
 #include "sim/run/faults.hpp"
 
+#include "sim/run/reach.hpp"
 #include "sim/world/component.hpp"
 
 #include <algorithm>
@@ -40,7 +41,7 @@ Condition Faults::Active::condition() const {
 }
 
 Faults::Faults(World& world, const Scenario& scenario, const RunPlan& plan)
-    : world_(world), end_(plan.duration) {
+    : world_(world), parameters_(scenario.parameters()), end_(plan.duration) {
     const auto& list = scenario.parameters().faults;
     for (std::size_t number = 0; number < list.size(); ++number) {
         if (!plan.faults.contains(number)) continue;
@@ -97,6 +98,9 @@ void Faults::add_path(Active& fault, PathCondition& there, PathCondition& back) 
 }
 
 void Faults::schedule() {
+    if (faults_.empty()) return;
+    const Reaches reaches(parameters_, world_);
+    for (const Active& fault : faults_) world_.causes.announce(reaches.of(fault.number));
     for (std::size_t i = 0; i < faults_.size(); ++i) {
         const Active& fault = faults_[i];
         if (fault.phases.empty() || fault.parameters->at >= end_) continue;
@@ -111,6 +115,7 @@ void Faults::step(std::uint64_t index) {
     fault.strength = fault.phases[fault.phase].strength;
     fault.present = fault.strength > 0;
     if (before == 0 && fault.present) begin(fault);
+    world_.causes.set_present(static_cast<CauseId>(fault.number + 1), fault.present, world_.now());
     apply(fault);
     if (++fault.phase < fault.phases.size()) {
         world_.engine.at(start_of_run + fault.parameters->at + fault.phases[fault.phase].after,

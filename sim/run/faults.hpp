@@ -56,6 +56,7 @@ private:
     void update_load();
 
     World& world_;
+    const ScenarioParameters& parameters_;
     Duration end_;
     std::vector<Active> faults_;
 };

@@ -671,6 +671,9 @@ Report make_report(const Scenario& scenario, const Trial& trial, Judgement judge
     if (report.fault_spans.size() == 1) report.failed_times = {breakdowns_of(usable(trial.main))};
     for (const auto& alone : trial.alone)
         report.failed_times.push_back(breakdowns_of(usable(alone)));
+    std::vector<std::string> titles;
+    for (const FaultSpan& span : report.fault_spans) titles.push_back(span.title);
+    report.attribution = attribute(trial, titles);
     report.assumption_count = scenario.assumptions().size();
     report.assumptions = assumptions_of(scenario.assumptions());
     const auto add = [&report](const std::string& runs, const std::vector<Replication>& all) {

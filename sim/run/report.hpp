@@ -5,6 +5,7 @@
 // measure nothing. Numbers are of the observation windows, series of the whole runs.
 
 #include "sim/config/value.hpp"
+#include "sim/run/attribution.hpp"
 #include "sim/run/breakdown.hpp"
 #include "sim/run/judgement.hpp"
 #include "sim/run/precision.hpp"
@@ -246,6 +247,7 @@ struct Report {
     std::vector<TheoryLine> theory;           // by sim/study/theory.hpp, of runs without faults
     std::vector<BreakdownReport> breakdowns;  // without faults, where there are any
     std::vector<std::vector<BreakdownReport>> failed_times;  // of each fault alone
+    Attribution attribution;  // empty where the scenario has no faults
     AuditReport audits;
     std::uint64_t assumption_count = 0;
     std::vector<AssumptionReport> assumptions;

@@ -154,6 +154,34 @@ Value failed_times(const Report& report) {
     return list;
 }
 
+Value json(const CauseReport& cause) {
+    Value mechanisms = list_of(cause.mechanisms, [](const MechanismShare& mechanism) {
+        return Value::object({{"component", mechanism.reason.component},
+                              {"mechanism", mechanism.reason.mechanism},
+                              {"share", json(mechanism.share)}});
+    });
+    return Value::object({{"fault", cause.cause.empty() ? Value() : Value(cause.cause)},
+                          {"failed", json(cause.failed)},
+                          {"share", json(cause.share)},
+                          {"mechanisms", std::move(mechanisms)}});
+}
+
+Value json(const FaultBlame& blame) {
+    return Value::object({{"fault", blame.fault},
+                          {"failed", json(blame.failed)},
+                          {"failed_without_it_too", json(blame.fails_anyway)},
+                          {"failed_because_of_it", json(blame.in_excess)},
+                          {"point_at_it", json(blame.pointing)},
+                          {"among_all_faults", json(blame.among_all)},
+                          {"point_at_it_among_all_faults", json(blame.pointing_among_all)}});
+}
+
+Value json(const Attribution& attribution) {
+    const auto print = [](const auto& item) { return json(item); };
+    return Value::object({{"causes", list_of(attribution.causes, print)},
+                          {"faults", list_of(attribution.faults, print)}});
+}
+
 Value journeys(const std::vector<JourneyReport>& reports) {
     return list_of(reports, [](const JourneyReport& journey) { return json(journey); });
 }
@@ -457,6 +485,7 @@ std::string json_report(const Report& report) {
     object.put("amplification", list_of(report.runs.edges, print));
     object.put("time", list_of(report.breakdowns, print));
     object.put("time_of_failed_requests", failed_times(report));
+    object.put("root_causes", json(report.attribution));
     object.put("costs", costs(report.runs));
     object.put("findings", list_of(report.findings, print));
     object.put("predictions", list_of(report.predictions, print));

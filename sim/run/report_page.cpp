@@ -597,6 +597,7 @@ Page page_of(const Report& report) {
         add_failure_section(page, journeys);
         add_curve_section(page, report);
         add_breakdown_section(page, report.breakdowns);
+        add_cause_sections(page, report.attribution);
         add_failed_time_section(page, report.fault_spans, report.failed_times);
     }
     add_component_section(page, report.runs.components);

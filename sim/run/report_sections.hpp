@@ -15,6 +15,9 @@ void add_precision_section(Page& page, const Precision& precision);
 /// Where the seeds fall into two worlds: their shares, and the journeys and latencies of each.
 void add_world_sections(Page& page, const Report& report);
 
+/// Root causes of failed requests, and whether they point at the right ones.
+void add_cause_sections(Page& page, const Attribution& attribution);
+
 /// Laws beside measurements.
 void add_theory_section(Page& page, const std::vector<TheoryLine>& lines);
 

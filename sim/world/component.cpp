@@ -14,6 +14,7 @@ Instance& Callee::add_instance(ZoneId zone) {
     const auto number = static_cast<std::uint16_t>(instances_.size() + 1);
     instances_.push_back(make_instance(zone, number));
     members_.push_back(instances_.back().get());
+    if (announced_) announced_->push_back(members_.back());
     changed();
     if (world_.newcomers != nullptr) world_.newcomers->joined(*this, *instances_.back());
     return *instances_.back();
@@ -23,8 +24,14 @@ void Callee::remove_instance(Instance& instance) {
     const auto place = std::find(members_.begin(), members_.end(), &instance);
     assert(place != members_.end());
     members_.erase(place);
+    if (announced_) std::erase(*announced_, &instance);
     changed();
     instance.close();
+}
+
+void Callee::announce(std::vector<Instance*> endpoints) {
+    announced_ = std::move(endpoints);
+    ++version_;
 }
 
 void Callee::changed() {

@@ -59,7 +59,7 @@ private:
 };
 
 /// A component that can be called: operations by name, and instances that come and go. Balancers
-/// look at `members` and at `version`, which changes with every arrival and departure.
+/// look at `endpoints` and at `version`, which changes with them.
 class Callee : public Component {
 public:
     using Component::Component;
@@ -82,7 +82,13 @@ public:
 
     /// In service, in the order in which they came.
     const std::vector<Instance*>& members() const { return members_; }
+
+    /// Those whom callers are told of: all members, unless somebody announces fewer.
+    const std::vector<Instance*>& endpoints() const { return announced_ ? *announced_ : members_; }
     std::uint64_t version() const { return version_; }
+
+    /// From now on callers are told of these, and of those who come.
+    void announce(std::vector<Instance*> endpoints);
 
     /// How many were in service on average.
     double mean_members(Time from, Time to) const;
@@ -100,6 +106,7 @@ protected:
 private:
     std::vector<std::unique_ptr<Instance>> instances_;
     std::vector<Instance*> members_;
+    std::optional<std::vector<Instance*>> announced_;
     /// From this time on there are so many members.
     struct Change {
         Time at;

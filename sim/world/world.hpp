@@ -5,6 +5,7 @@
 #include "sim/core/random.hpp"
 #include "sim/stats/meters.hpp"
 #include "sim/world/call.hpp"
+#include "sim/world/causes.hpp"
 #include "sim/world/journey.hpp"
 #include "sim/world/network.hpp"
 #include "sim/world/traces.hpp"
@@ -23,12 +24,6 @@ class Callee;
 class Catalogue;
 class Component;
 class Instance;
-
-/// Which component and mechanism made a call fail.
-struct Reason {
-    std::string component;
-    std::string mechanism;
-};
 
 /// Hears of every instance that joins a component: what holds for all of it holds for this one.
 class Newcomers {
@@ -56,6 +51,7 @@ public:
     Meters meters;
     Network network;
     Newcomers* newcomers = nullptr;  // whoever listens, if anybody does
+    Causes causes{reasons_};
 
     Time now() const { return engine.now(); }
 
