@@ -63,6 +63,9 @@ public:
         std::vector<Choice<ShapeFamily>> shape;
         std::int64_t users = 0;
         Law<Duration> think = "0s";
+        std::string user_class;
+        std::string tenant;
+        std::string region;
         std::vector<std::string> zones;
         Per per = Per::nobody;
         std::int64_t devices = 1;
@@ -75,7 +78,11 @@ public:
             fields("users", users, "How many users a closed population has; 0 is an open stream.",
                    {.minimum = 0, .maximum = 10000000});
             fields("think", think, "What a user of a closed population waits between journeys.");
-            fields("zones", zones, "Where users are, spread evenly; all zones if empty.");
+            fields("region", region, "The region that users are in; it gets figures of its own.");
+            fields("zones", zones, "Where users are, spread evenly; all of the region if empty.");
+            fields("class", user_class, "The class of users; it gets figures of its own.");
+            fields("tenant", tenant,
+                   "Whose users they are; it gets figures and limits of its own.");
             fields("per", per, "Who remembers what policies learn.");
             fields("devices", devices, "How many devices share out the journeys.",
                    {.minimum = 1, .maximum = 100000});
@@ -115,6 +122,7 @@ public:
     }
 
     void connect() override {
+        tenant_ = world_.tenant(parameters_.tenant);
         double sum = 0;
         for (const auto& item : parameters_.journeys) {
             sum += item.value.weight;
@@ -122,11 +130,16 @@ public:
                                  world_.journey(item.name), sum,
                                  static_cast<std::uint8_t>(item.value.priority),
                                  world_.traces.journey(item.name)});
+            for (const std::string& whose :
+                 {parameters_.region, parameters_.user_class, parameters_.tenant}) {
+                if (whose.empty()) continue;
+                journeys_.back().cohorts.push_back(&world_.cohort(item.name, whose));
+            }
         }
     }
 
     void start() override {
-        const std::vector<ZoneId> zones = zones_of(world_, parameters_.zones);
+        const std::vector<ZoneId> zones = zones_of_users();
         std::int64_t devices = static_cast<std::int64_t>(zones.size());
         if (parameters_.per == Per::device_pool) devices = parameters_.devices;
         if (parameters_.per == Per::user) devices = parameters_.users;
@@ -146,6 +159,10 @@ public:
                               action<&Clients::arrive>(*this));
             arrivals_->start();
         }
+    }
+
+    Cohort cohort() const override {
+        return {parameters_.region, parameters_.user_class, parameters_.tenant};
     }
 
     void stop_arrivals() override {
@@ -180,7 +197,8 @@ private:
         Journey& books;
         double cumulative_weight;
         std::uint8_t priority;
-        std::size_t trace;  // the number of the journey in the traces
+        std::size_t trace;                   // the number of the journey in the traces
+        std::vector<Journey*> cohorts = {};  // parts of the books
     };
 
     /// One journey of one user.
@@ -227,6 +245,15 @@ private:
         TimeLabelId computing_;
     };
 
+    std::vector<ZoneId> zones_of_users() const {
+        std::vector<ZoneId> zones = zones_of(world_, parameters_.zones);
+        if (!parameters_.zones.empty() || parameters_.region.empty()) return zones;
+        std::erase_if(zones, [this](ZoneId zone) {
+            return world_.network.zones()[zone].region != parameters_.region;
+        });
+        return zones;
+    }
+
     void arrive(std::uint64_t batch) {
         for (std::uint64_t i = 0; i < batch; ++i) {
             begin(visits_.acquire(std::uint64_t{0}),
@@ -237,8 +264,11 @@ private:
     void begin(Visit& visit, std::uint64_t subject) {
         visit.kind = &choose(subject);
         visit.started = world_.now();
-        visit.request = {.subject = subject, .priority = visit.kind->priority};
+        visit.request = {.subject = subject};
+        visit.request.priority = visit.kind->priority;
+        visit.request.tenant = tenant_;
         visit.kind->books.begin(world_.now());
+        for (Journey* cohort : visit.kind->cohorts) cohort->begin(world_.now());
         world_.traces.begin(visit.request, visit.kind->trace);
         device_of(visit).begin(visit);
     }
@@ -260,7 +290,9 @@ private:
     }
 
     void finish(Visit& visit, Reply reply) {
-        visit.kind->books.end(world_.now(), world_.now() - visit.started, reply);
+        const Duration latency = world_.now() - visit.started;
+        visit.kind->books.end(world_.now(), latency, reply);
+        for (Journey* cohort : visit.kind->cohorts) cohort->end(world_.now(), latency, reply);
         world_.traces.end(visit.request, reply);
     }
 
@@ -296,6 +328,7 @@ private:
     Stream choices_;
     Stream thinking_;
     std::uint64_t subject_seed_;
+    std::uint8_t tenant_ = 0;
     std::vector<Kind> journeys_;
     std::vector<std::unique_ptr<Device>> devices_;
     std::optional<Arrivals> arrivals_;

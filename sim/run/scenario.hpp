@@ -5,6 +5,7 @@
 #include "sim/config/reader.hpp"
 #include "sim/config/value.hpp"
 #include "sim/run/bill.hpp"
+#include "sim/run/fate_groups.hpp"
 #include "sim/world/catalogue.hpp"
 #include "sim/world/world.hpp"
 
@@ -52,6 +53,9 @@ struct NetworkParameters {
 struct FaultTarget {
     std::string component;
     std::string zone;
+    std::string group;
+    std::string user_class;
+    std::string tenant;
     Share share{1};
     std::optional<std::int64_t> instances;
     std::string to;  // with `component`: the edge to that component; with `zone`: to that zone
@@ -73,6 +77,7 @@ struct FaultParameters {
     bool crash = false;
     bool black_hole = false;
     bool hang = false;
+    bool expired = false;
     double slow = 1;
     Share errors;
     Share capacity_loss;
@@ -153,6 +158,7 @@ struct ScenarioParameters {
     Named<Region> places;
     NetworkParameters network;
     Named<Choice<ComponentFamily>> components;
+    Named<FateGroup> groups;
     Named<Price> prices;
     std::vector<FaultParameters> faults;
     Named<Requirement> requirements;

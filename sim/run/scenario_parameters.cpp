@@ -54,6 +54,9 @@ void NetworkParameters::describe(Fields& fields) {
 void FaultTarget::describe(Fields& fields) {
     fields("component", component, "Only instances of this component.", {.position = 1});
     fields("zone", zone, "Only instances in this zone.");
+    fields("group", group, "Only instances that belong to this fate group.");
+    fields("class", user_class, "For a load: only clients of this class.");
+    fields("tenant", tenant, "For a load: only clients of this tenant.");
     fields("share", share, "This share of the instances that match, in their order, rounded up.",
            {.above = 0});
     fields("instances", instances, "This many of the instances that match, in their order.",
@@ -70,6 +73,8 @@ void FaultParameters::describe(Fields& fields) {
     fields("crash", crash, "The process dies: calls inside are reset, new ones refused.");
     fields("black_hole", black_hole, "The machine is gone: calls inside and new ones vanish.");
     fields("hang", hang, "Accepts calls and answers none while it lasts, then goes on.");
+    fields("expired", expired,
+           "The certificate has expired: TLS connections that are open live on.");
     fields("slow", slow, "Every piece of work takes longer by this factor.", {.minimum = 1});
     fields("errors", errors, "This share of calls is answered with an error at once.");
     fields("capacity_loss", capacity_loss, "This share of the capacity (cores) is gone.",
@@ -81,6 +86,12 @@ void FaultParameters::describe(Fields& fields) {
     fields("loss", loss, "Added share of messages lost.", {.below = 1});
     fields("flush", flush, "Caches forget everything, once, when the fault begins.");
     fields("load", load, "The load of clients is multiplied by this.", {.minimum = 0});
+    const bool of_network = partition || latency.count() > 0 || loss.value > 0;
+    const bool of_users = !target.user_class.empty() || !target.tenant.empty();
+    fields.rule(!of_users || load != 1, "target", "a class or a tenant has no instances",
+                "give a \"load\", or name a component, a zone or a group");
+    fields.rule(target.group.empty() || !of_network, "target",
+                "a fate group has no network of its own", "name a component or a zone");
 }
 
 std::string FaultParameters::title(std::size_t number) const {
@@ -94,6 +105,7 @@ std::string FaultParameters::title(std::size_t number) const {
     say(crash, "crash");
     say(black_hole, "black hole");
     say(hang, "hang");
+    say(expired, "certificate expired");
     say(slow != 1, "slow x" + to_text(slow));
     say(errors.value > 0, to_text(errors) + " errors");
     say(capacity_loss.value > 0, to_text(capacity_loss) + " capacity lost");
@@ -103,6 +115,9 @@ std::string FaultParameters::title(std::size_t number) const {
     say(flush, "flush");
     say(load != 1, "load x" + to_text(load));
     std::string whom = target.component.empty() ? target.zone : target.component;
+    for (const std::string* name : {&target.group, &target.user_class, &target.tenant}) {
+        if (whom.empty()) whom = *name;
+    }
     if (!target.to.empty()) whom += " -> " + target.to;
     if (whom.empty()) whom = "everything";
     if (what.empty()) what = "fault " + to_text(static_cast<std::int64_t>(number + 1));
@@ -161,6 +176,7 @@ void ScenarioParameters::describe(Fields& fields) {
     fields("places", places, "Regions and their zones; one unnamed zone if empty.");
     fields("network", network, "What it takes to get from place to place.");
     fields("components", components, "The boxes of the architecture.", {.required = true});
+    fields("groups", groups, "What shares a fate, whatever the architecture says.");
     fields("prices", prices, "What components cost, in any one currency.");
     fields("faults", faults, "What goes wrong, and when.");
     fields("requirements", requirements, "What the business demands, by metric.");

@@ -3,6 +3,7 @@
 #include "sim/config/units.hpp"
 #include "sim/run/lint.hpp"
 #include "sim/run/service_graph.hpp"
+#include "sim/run/shared_fate.hpp"
 
 #include <Eigen/Dense>
 #include <Eigen/SparseLU>
@@ -437,6 +438,9 @@ public:
         find_single_points();
         Prediction(graph_, scenario_.parameters().run.duration).predict(topology_);
         for (Finding& finding : lint_policies(scenario_, graph_)) {
+            topology_.findings.push_back(std::move(finding));
+        }
+        for (Finding& finding : lint_groups(scenario_, graph_)) {
             topology_.findings.push_back(std::move(finding));
         }
         std::stable_sort(
