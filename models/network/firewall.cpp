@@ -58,8 +58,7 @@ struct ClientLimit : RateLaw {
                "Counts for each of so many clients apart; 0 counts all calls together.",
                {.minimum = 0, .maximum = 100000000});
         fields("popularity", popularity, "How busy each of the `clients` is.");
-        fields.rule(clients == 0 || !per, "clients",
-                    "a limit is either that of a client or that of a tenant");
+        fields.rule(clients == 0 || !per, "clients", "must be 0 where a limit is that of a tenant");
         const auto* weighted = popularity.as<WeightedPopularity>();
         fields.rule(
             weighted == nullptr || weighted->weights.size() == static_cast<std::uint64_t>(clients),

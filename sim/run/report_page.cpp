@@ -601,6 +601,7 @@ Page page_of(const Report& report) {
         }
         if (report.worlds.empty()) page.sections.push_back(latency_section("Latency", journeys));
         add_cohort_sections(page, report.runs.cohorts);
+        add_user_sections(page, report.runs);
         add_failure_section(page, journeys);
         add_curve_section(page, report);
         add_breakdown_section(page, report.breakdowns);

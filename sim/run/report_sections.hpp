@@ -15,6 +15,9 @@ void add_precision_section(Page& page, const Precision& precision);
 /// Where the seeds fall into two worlds: their shares, and the journeys and latencies of each.
 void add_world_sections(Page& page, const Report& report);
 
+/// Of clients whose users do not wait for ever, and of those who stay for sessions.
+void add_user_sections(Page& page, const RunSetReport& runs);
+
 /// Laws beside measurements.
 void add_theory_section(Page& page, const std::vector<TheoryLine>& lines);
 

@@ -88,10 +88,12 @@ void FaultParameters::describe(Fields& fields) {
     fields("load", load, "The load of clients is multiplied by this.", {.minimum = 0});
     const bool of_network = partition || latency.count() > 0 || loss.value > 0;
     const bool of_users = !target.user_class.empty() || !target.tenant.empty();
-    fields.rule(!of_users || load != 1, "target", "a class or a tenant has no instances",
+    fields.rule(!of_users || load != 1, "target",
+                "names a class or a tenant, which has no instances",
                 "give a \"load\", or name a component, a zone or a group");
     fields.rule(target.group.empty() || !of_network, "target",
-                "a fate group has no network of its own", "name a component or a zone");
+                "names a fate group, which has no network of its own",
+                "name a component or a zone");
 }
 
 std::string FaultParameters::title(std::size_t number) const {
@@ -115,8 +117,8 @@ std::string FaultParameters::title(std::size_t number) const {
     say(flush, "flush");
     say(load != 1, "load x" + to_text(load));
     std::string whom = target.component.empty() ? target.zone : target.component;
-    for (const std::string* name : {&target.group, &target.user_class, &target.tenant}) {
-        if (whom.empty()) whom = *name;
+    for (const std::string* part : {&target.group, &target.user_class, &target.tenant}) {
+        if (whom.empty()) whom = *part;
     }
     if (!target.to.empty()) whom += " -> " + target.to;
     if (whom.empty()) whom = "everything";

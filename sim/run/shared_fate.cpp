@@ -128,8 +128,7 @@ private:
         }
         if (reach.zones > 1) {
             return {Severity::warning, "shared_fate", reach.whole,
-                    joins + ": " + falls + " with it, in all " + std::to_string(reach.zones) +
-                        " zones"};
+                    joins + ": " + falls + " with it, in every zone"};
         }
         return {Severity::note, "shared_fate", reach.whole, joins + ": " + falls + " with it"};
     }

@@ -574,7 +574,10 @@ private:
             SinglePoint point{name(i), {}, {}};
             for (std::size_t j = 0; j < graph_.journeys.size(); ++j) {
                 if (!depends(graph_.journeys[j], i)) continue;
-                point.journeys.push_back(graph_.journeys[j].name);
+                const std::string& journey = graph_.journeys[j].name;
+                const bool told = std::find(point.journeys.begin(), point.journeys.end(),
+                                            journey) != point.journeys.end();
+                if (!told) point.journeys.push_back(journey);
                 add_cut_off(point, topology_.journeys[j].dominators);
             }
             if (point.journeys.empty()) continue;

@@ -85,10 +85,11 @@ TEST_CASE("a rate limit for each tenant lets the others be, also behind another 
                      "operations": {"order": {"steps": [{"call": "bank.pay"}]}},
                      "calls": {"bank": {"policy": ["rate_limit(50/s, per=tenant)"]}}},
             "bank": {"type": "service", "zones": ["eu-a"], "operations": {"pay": {"steps": []}}})j";
-    const Replication run = run_of(*scenario_of(
-        clients("a", "200/s", R"("tenant": "acme")") + clients("b", "40/s", R"("tenant": "bell")") +
-        clients("c", "25/s", R"("class": "nobody's")") +
-        clients("d", "25/s", R"("class": "nobody's")") + front));
+    const Replication run = run_of(
+        *scenario_of(clients("a", "200/s", R"("tenant": "acme", "zones": ["eu-a"])") +
+                     clients("b", "40/s", R"("tenant": "bell", "zones": ["eu-a"])") +
+                     clients("c", "25/s", R"("class": "nobody's", "zones": ["eu-a"])") +
+                     clients("d", "25/s", R"("class": "nobody's", "zones": ["eu-a"])") + front));
     CHECK(value(run, "order@acme.availability") == testing::within(0.001, 50. / 200));
     CHECK(value(run, "order@bell.availability") == 1);
     // Those of no tenant share one limit: two at one instant are 50/s in pairs, of which one passes
@@ -110,7 +111,7 @@ TEST_CASE("cohorts that cannot be are told of") {
     CHECK(complaint_about(
               clients("a", "1/s", R"("tenant": "x")") + shop,
               R"j(, "faults": [{"at": "0s", "crash": true, "target": {"tenant": "x"}}])j") ==
-          "a class or a tenant has no instances");
+          "\"target\" names a class or a tenant, which has no instances");
     std::string crowd;
     for (int i = 0; i < 32; ++i) {
         const std::string name = std::to_string(i);

@@ -143,7 +143,7 @@ TEST_CASE("the architect hears which journeys fall together, before anything run
     CHECK(shared_fates(with_groups(R"("db": {"kind": "dns_zone", "members": ["ledger"]})")) ==
           Sentences{"dns zone db concerns ledger: buy falls with it"});
     CHECK(shared_fates(with_groups(R"("x": ["shop", "ledger"])")) ==
-          Sentences{"! group x joins shop and ledger: buy falls with it, in all 3 zones"});
+          Sentences{"! group x joins shop and ledger: buy falls with it, in every zone"});
     CHECK(shared_fates(with_groups(R"("x": [{"component": "shop", "zone": "b"}, "spare"])")) ==
           Sentences{"group x joins 2 of the 6 instances of shop and spare: no journey falls when "
                     "all of that does"});
@@ -155,13 +155,14 @@ TEST_CASE("groups that cannot be are told of") {
     };
     CHECK(complaint_about(shop(R"("groups": {"x": ["shpo"]})")) ==
           "there is no component \"shpo\"");
-    CHECK(complaint_about(shop(R"("groups": {"x": []})")) == "must have at least one member");
+    CHECK(complaint_about(shop(R"("groups": {"x": []})")) ==
+          "\"members\" must have at least one member");
     CHECK(complaint_about(shop(R"("groups": {"x": ["shop"]}, "faults": [
               {"at": "0s", "crash": true, "target": {"group": "y"}}])")) ==
           "there is no fate group \"y\"");
     CHECK(complaint_about(shop(R"("groups": {"x": ["shop"]}, "faults": [
               {"at": "0s", "partition": true, "target": {"group": "x"}}])")) ==
-          "a fate group has no network of its own");
+          "\"target\" names a fate group, which has no network of its own");
 }
 
 }  // namespace prodsim
