@@ -29,6 +29,7 @@ Catalogue full_catalogue() {
     void add_balance(Catalogue&);         add_balance(catalogue);
     void add_bulkhead(Catalogue&);        add_bulkhead(catalogue);
     void add_circuit_breaker(Catalogue&); add_circuit_breaker(catalogue);
+    void add_connect(Catalogue&);         add_connect(catalogue);
     void add_deadline(Catalogue&);        add_deadline(catalogue);
     void add_fallback(Catalogue&);        add_fallback(catalogue);
     void add_hedge(Catalogue&);           add_hedge(catalogue);

@@ -58,6 +58,7 @@ struct ClientLimit : RateLaw {
                "Counts for each of so many clients apart; 0 counts all calls together.",
                {.minimum = 0, .maximum = 100000000});
         fields("popularity", popularity, "How busy each of the `clients` is.");
+        fields.rule(clients == 0 || !per, "clients", "must be 0 where a limit is that of a tenant");
         const auto* weighted = popularity.as<WeightedPopularity>();
         fields.rule(
             weighted == nullptr || weighted->weights.size() == static_cast<std::uint64_t>(clients),
@@ -83,7 +84,7 @@ private:
     static constexpr std::int64_t one = 1;
 
     Limiter& limiter_of(const Request& request) {
-        std::uint64_t client = 0;
+        std::uint64_t client = law_.per ? request.tenant : 0;
         if (law_.clients > 0) {
             Draws draws = clients_.draws(request.subject);
             client = popularity_.object(draws);

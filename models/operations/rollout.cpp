@@ -106,6 +106,14 @@ public:
 
     void stop_arrivals() override { stopped_ = true; }
 
+    /// Others hear of an instance while it is being made, before it is one of the fleet.
+    bool has_made(const Instance& instance) const override {
+        if (making_ && target_->instances().back().get() == &instance) return true;
+        return std::any_of(fleet_.begin(), fleet_.end(), [&instance](const Pod& pod) {
+            return pod.of_new_release && pod.instance == &instance;
+        });
+    }
+
 private:
     struct Pod {
         Instance* instance;  // null while it starts
@@ -183,7 +191,9 @@ private:
             return pod.instance == nullptr && pod.of_new_release == (of_new_release == 1);
         });
         if (starting == fleet_.end() || stopped_) return;
+        making_ = starting->of_new_release;
         starting->instance = &target_->add_instance();
+        making_ = false;
         if (starting->of_new_release) {
             Condition defects;
             defects.error_rate = parameters_.errors.value;
@@ -232,6 +242,7 @@ private:
     bool to_new_ = false;
     bool undone_ = false;
     bool stopped_ = false;
+    bool making_ = false;  // one of the new release
     std::uint64_t ordered_ = 0;
 };
 

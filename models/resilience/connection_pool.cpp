@@ -13,23 +13,30 @@
 // reply to nobody would come over it, and the next call opens another; of a connection with several
 // streams only the stream ends. A connection that is still being opened is kept for the next call.
 //
-// Simplifications: opening a connection costs the caller time and the callee nothing; no connection
-// is opened before it is asked for or checked before it is used; a process that died and came back
+// With a `transport` a connection is opened by round trips with the endpoint, which works for it
+// (models/network/greeting.hpp); a session that was agreed on there is taken up again for a while,
+// unless the endpoint broke a connection since: a process that dies forgets its sessions.
+//
+// Simplifications: no connection is opened before it is asked for or checked before it is used; a
+// process that died and came back
 // accepts the connections of its predecessor; an aged or broken connection whose streams have not
 // all ended counts as closed; with a policy between the pool and the balancer, streams that begin
 // before the first reply may lead to several endpoints.
 
+#include "models/network/greeting.hpp"
 #include "sim/core/pool.hpp"
-#include "sim/world/chain.hpp"
+#include "sim/world/inside.hpp"
 #include "sim/world/station.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <utility>
 
 namespace prodsim {
 namespace {
 
-class ConnectionPool final : public Node {
+class ConnectionPool final : public Node, private Greeter::Host {
 public:
     struct Parameters {
         std::int64_t size = 10;
@@ -37,6 +44,7 @@ public:
         Duration wait = std::chrono::seconds(30);
         std::optional<std::int64_t> queue;
         Law<Duration> connect = "0s";
+        std::optional<Opening> transport;
         Duration idle = std::chrono::minutes(10);
         Duration lifetime = std::chrono::minutes(30);
         Share lifetime_spread{0.025};
@@ -54,7 +62,10 @@ public:
                    {.minimum = 0, .source = "HikariCP 5 connectionTimeout"});
             fields("queue", queue, "How many calls may wait; no limit unless given.",
                    {.minimum = 1});
-            fields("connect", connect, "The time it takes to open a connection.");
+            fields("connect", connect,
+                   "Time it takes to open a connection, before any round trip.");
+            fields("transport", transport,
+                   "What is opened, by round trips with the endpoint; none if not said.");
             fields("idle", idle, "Closes a connection that was not used for so long; 0 is never.",
                    {.minimum = 0, .source = "HikariCP 5 idleTimeout, where minimumIdle allows it"});
             fields("lifetime", lifetime,
@@ -75,6 +86,7 @@ public:
           station_(world_.engine, line_meters_, limits(parameters),
                    action<&ConnectionPool::admit>(*this), action<&ConnectionPool::expire>(*this)),
           next_(behind.next()),
+          greeter_(behind, next_, protocol_of(parameters), *this),
           stream_(behind.stream("pool")),
           waiting_(world_.traces.label(behind.edge(), TimeKind::queue)),
           connecting_(world_.traces.label(behind.edge(), TimeKind::connect)),
@@ -106,6 +118,7 @@ public:
         call.route = child.route;
         if (loan.connection->route == 0) loan.connection->route = child.route;
         if (is_broken_by(reply.outcome) && !loan.connection->retired) {
+            if (reply.outcome != Outcome::timeout) sessions_.erase(loan.connection->route);
             retire(*loan.connection, meters_.broken);
         }
         end(loan);
@@ -128,16 +141,7 @@ public:
     }
 
 private:
-    struct Connection {
-        std::uint16_t route = 0;  // the number of the endpoint; 0 until a call has gone over it
-        bool retired = false;     // out of the books, gone when its last stream ends
-        std::int64_t in_use = 0;  // streams
-        Time ready{};             // it takes until then to open it
-        Time used{};              // when a stream of it was last given back
-        Time expires = never;
-        Connection* previous = nullptr;
-        Connection* next = nullptr;
-    };
+    struct Connection;
 
     /// A call and the connection that it has, or waits for.
     struct Loan : Waiter {
@@ -146,7 +150,25 @@ private:
         Connection* connection = nullptr;
         Timer opening;
         bool answered = false;
-        bool* over = nullptr;  // to be set when the loan ends, for whoever looks at it
+        bool is_early = false;     // its connection is being opened by round trips
+        bool* over = nullptr;      // to be set when the loan ends, for whoever looks at it
+        Neighbours<Loan> fellows;  // who wait for the same round trips
+    };
+
+    /// Its route is the number of the endpoint; 0 until something has gone over it.
+    struct Connection : Greeting {
+        bool retired = false;     // out of the books, gone when its last stream ends
+        bool opening = false;     // by round trips
+        std::int64_t in_use = 0;  // streams
+        Time ready{};             // it takes until then to open it, or to begin with round trips
+        Time used{};              // when a stream of it was last given back
+        Time expires = never;
+        Connection* previous = nullptr;
+        Connection* next = nullptr;
+        Timer start;                       // of the round trips
+        List<Loan, &Loan::fellows> early;  // who wait for them
+        bool held = false;                 // somebody goes through the early ones
+        bool over = false;                 // nobody needs it any more
     };
 
     struct PoolMeters {
@@ -159,7 +181,9 @@ private:
                                        "Connections closed because the caller gave up.")),
               idle(meters.counter(edge, "pool.closed.idle", "Connections closed when idle.")),
               aged(meters.counter(edge, "pool.closed.aged",
-                                  "Connections closed at the end of their lifetime.")) {}
+                                  "Connections closed at the end of their lifetime.")),
+              unopened(meters.counter(edge, "pool.closed.unopened",
+                                      "Connections that could not be opened.")) {}
 
         Level& connections;
         Counter& opened;
@@ -167,7 +191,12 @@ private:
         Counter& abandoned;
         Counter& idle;
         Counter& aged;
+        Counter& unopened;
     };
+
+    static Transport protocol_of(const Parameters& parameters) {
+        return parameters.transport ? parameters.transport->protocol : Transport::none;
+    }
 
     static Station::Limits limits(const Parameters& parameters) {
         const std::int64_t line = parameters.queue.value_or(Station::unlimited);
@@ -205,10 +234,16 @@ private:
     // The station lets in no more calls than there can be streams, so there is one or room for it.
     void lend(Loan& loan) {
         while (first_ != nullptr && first_->expires <= world_.now()) retire(*first_, meters_.aged);
-        Connection& connection = first_ != nullptr ? *first_ : open(*loan.call);
+        const bool is_new = first_ == nullptr;
+        Connection& connection = is_new ? open(*loan.call) : *first_;
         loan.connection = &connection;
         if (++connection.in_use == parameters_.streams) unlink(connection);
-        if (connection.ready > world_.now()) {
+        if (connection.opening) {
+            loan.is_early = true;
+            connection.early.push_back(loan);
+            world_.traces.spend(*loan.call, connection.label == 0 ? connecting_ : connection.label);
+            if (is_new) start(connection);
+        } else if (connection.ready > world_.now()) {
             world_.traces.spend(*loan.call, connecting_);
             loan.opening =
                 world_.engine.at(connection.ready, action<&ConnectionPool::send>(*this, loan));
@@ -227,10 +262,80 @@ private:
             connection.expires =
                 now + from_seconds(in_seconds(parameters_.lifetime) * (1 - shorter));
         }
+        connection.opening = parameters_.transport.has_value();
+        connection.cause = call;
         link(connection);
         meters_.opened.add();
         meters_.connections.add(1, now);
         return connection;
+    }
+
+    void start(Connection& connection) {
+        if (connection.ready > world_.now()) {
+            connection.start = world_.engine.at(connection.ready,
+                                                action<&ConnectionPool::greet>(*this, connection));
+        } else {
+            greet(connection);
+        }
+    }
+
+    void greet(Connection& connection) {
+        connection.start = {};
+        const Request cause = connection.cause;
+        greeter_.begin(connection, cause);
+    }
+
+    void turned(Greeting& greeting) override {
+        auto& connection = static_cast<Connection&>(greeting);
+        for (Loan* loan = connection.early.first(); loan != nullptr;
+             loan = connection.early.after(*loan)) {
+            world_.traces.spend(*loan->call, greeting.label);
+        }
+    }
+
+    bool resumes(const Greeting& greeting) override {
+        const auto session = sessions_.find(greeting.route);
+        return session != sessions_.end() && session->second >= world_.now();
+    }
+
+    void opened(Greeting& greeting) override {
+        auto& connection = static_cast<Connection&>(greeting);
+        connection.opening = false;
+        if (has_keys(parameters_.transport->protocol) && !connection.resumed) {
+            sessions_[connection.route] = world_.now() + parameters_.transport->resume;
+        }
+        for_each_early(connection, [this](Loan& loan) { send(loan); });
+    }
+
+    void not_opened(Greeting& greeting, Reply reply) override {
+        auto& connection = static_cast<Connection&>(greeting);
+        connection.opening = false;
+        sessions_.erase(connection.route);
+        if (connection.in_use == 0) {
+            retire(connection, meters_.unopened);
+            return;
+        }
+        if (!connection.retired) retire(connection, meters_.unopened);
+        for_each_early(connection, [this, reply](Loan& loan) {
+            Call& call = *loan.call;
+            loan.answered = true;
+            end(loan);
+            world_.calls.reply(call, reply);
+        });
+    }
+
+    // What becomes of one may be the end of others, and of the connection, which stays until then.
+    template <class Visit>
+    void for_each_early(Connection& connection, Visit visit) {
+        connection.held = true;
+        while (!connection.early.empty()) {
+            Loan& loan = *connection.early.first();
+            connection.early.remove(loan);
+            loan.is_early = false;
+            visit(loan);
+        }
+        connection.held = false;
+        if (connection.over) connections_.release(connection);
     }
 
     void send(Loan& loan) {
@@ -252,6 +357,10 @@ private:
     }
 
     void abandon(Loan& loan) {
+        if (loan.is_early) {
+            loan.connection->early.remove(loan);
+            return;
+        }
         if (loan.child == nullptr) {
             world_.engine.cancel(loan.opening);
             return;
@@ -270,7 +379,7 @@ private:
     void give_back(Connection& connection) {
         const bool was_full = connection.in_use-- == parameters_.streams;
         if (connection.retired) {
-            if (connection.in_use == 0) connections_.release(connection);
+            if (connection.in_use == 0) forget(connection);
             return;
         }
         if (was_full) link(connection);
@@ -284,7 +393,16 @@ private:
         cause.add();
         meters_.connections.add(-1, world_.now());
         connection.retired = true;
-        if (connection.in_use == 0) connections_.release(connection);
+        if (connection.in_use == 0) forget(connection);
+    }
+
+    void forget(Connection& connection) {
+        if (connection.opening) {
+            world_.engine.cancel(connection.start);
+            greeter_.stop(connection);
+        }
+        connection.over = true;
+        if (!connection.held) connections_.release(connection);
     }
 
     /// When an idle connection is to be closed.
@@ -338,6 +456,8 @@ private:
     StationMeters& line_meters_;
     Station station_;
     Node& next_;
+    Greeter greeter_;
+    std::map<std::uint16_t, Time> sessions_;  // by endpoint: until when they are taken up again
     Stream stream_;
     TimeLabelId waiting_;
     TimeLabelId connecting_;

@@ -17,6 +17,13 @@ std::span<const Word> words(LimitAlgorithm) {
     return all;
 }
 
+std::span<const Word> words(LimitPer) {
+    static constexpr std::array all{
+        Word{"tenant", LimitPer::tenant, "Each tenant of the clients has the whole rate."},
+    };
+    return all;
+}
+
 void RateLaw::describe(Fields& fields) {
     fields("rate", rate, "How many calls pass in the long run.",
            {.minimum = Rate{ExactRate::lowest},
@@ -24,6 +31,7 @@ void RateLaw::describe(Fields& fields) {
             .required = true,
             .position = 1});
     fields("algorithm", algorithm, "How the rate is kept.");
+    fields("per", per, "Who is counted apart from others; nobody if not said.");
     fields("burst", burst, "How many tokens a full token_bucket holds.",
            {.minimum = 1, .maximum = 1000000000});
     fields("window", window,

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -20,6 +21,10 @@ namespace prodsim {
 enum class LimitAlgorithm : std::uint8_t { token_bucket, fixed_window, sliding_log };
 
 std::span<const Word> words(LimitAlgorithm);
+
+enum class LimitPer : std::uint8_t { tenant };
+
+std::span<const Word> words(LimitPer);
 
 /// A rate as a whole number of millionths of a call per hour, and what one call is worth in units
 /// of which that number comes in every nanosecond.
@@ -121,6 +126,7 @@ private:
 struct RateLaw {
     Rate rate{};
     LimitAlgorithm algorithm = LimitAlgorithm::token_bucket;
+    std::optional<LimitPer> per;  // all calls together if not said
     std::int64_t burst = 1;
     Duration window = std::chrono::seconds(1);
 
@@ -150,6 +156,18 @@ private:
     static Kept made(const RateLaw& law);
 
     Kept kept_;
+};
+
+/// Keeps a law for each tenant, with those of nobody together, or one for everyone.
+class Limiters {
+public:
+    Limiters(const RateLaw& law, std::size_t tenants)
+        : each_(law.per ? tenants + 1 : 1, Limiter(law)) {}
+
+    Limiter& of(std::uint8_t tenant) { return each_[each_.size() == 1 ? 0 : tenant]; }
+
+private:
+    std::vector<Limiter> each_;
 };
 
 /// Rounded up, so that who comes back then is not too early again; the longest that fits.

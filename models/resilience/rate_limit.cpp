@@ -27,7 +27,7 @@ public:
     RateLimit(const Behind& behind, const Parameters& parameters)
         : world_(behind.world()),
           longest_wait_(parameters.wait),
-          limiter_(parameters),
+          limiters_(parameters, world_.tenants()),
           next_(behind.next()),
           queueing_(world_.traces.label(behind.edge(), TimeKind::queue)),
           reason_(world_.reason(behind.edge(), "rate limit")),
@@ -38,13 +38,14 @@ public:
 
     void on_call(Call& call) override {
         const Time now = world_.now();
-        const Time turn = limiter_.next(now);
+        Limiter& limiter = limiters_.of(call.tenant);
+        const Time turn = limiter.next(now);
         if (turn - now > longest_wait_) {
             rejected_.add();
             world_.calls.reply(call, {Outcome::rejected_rate, reason_, retry_after_us(turn - now)});
             return;
         }
-        limiter_.book(turn);
+        limiter.book(turn);
         if (turn == now) {
             world_.calls.send(call, next_);
         } else {
@@ -89,7 +90,7 @@ private:
 
     World& world_;
     Duration longest_wait_;
-    Limiter limiter_;
+    Limiters limiters_;
     Node& next_;
     TimeLabelId queueing_;
     ReasonId reason_;

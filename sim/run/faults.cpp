@@ -4,7 +4,7 @@
 #include "sim/world/component.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <vector>
 
 namespace prodsim {
 
@@ -19,7 +19,7 @@ bool has(const std::vector<T*>& list, const T& item) {
 
 bool Faults::Active::touches_instances() const {
     const FaultParameters& p = *parameters;
-    return p.crash || p.black_hole || p.hang || p.slow != 1 || p.errors.value > 0 ||
+    return p.crash || p.black_hole || p.hang || p.expired || p.slow != 1 || p.errors.value > 0 ||
            p.capacity_loss.value > 0;
 }
 
@@ -34,6 +34,7 @@ Condition Faults::Active::condition() const {
     if (p.hang) condition.mode = Condition::Mode::hanging;
     if (p.crash) condition.mode = Condition::Mode::refusing;
     if (p.black_hole) condition.mode = Condition::Mode::black_holed;
+    condition.expired = p.expired;
     condition.slow = 1 + (p.slow - 1) * strength;
     condition.error_rate = p.errors.value * strength;
     condition.capacity = 1 - p.capacity_loss.value * strength;
@@ -128,34 +129,38 @@ void Faults::begin(Active& fault) {
     if (fault.touches_instances()) choose_instances(fault);
     if (!parameters.flush) return;
     for (const auto& component : world_.components()) {
-        const std::string& wanted = parameters.target.component;
-        if (wanted.empty() || component->name() == wanted) component->flush();
+        if (concerns(fault, *component)) component->flush();
     }
 }
 
 void Faults::choose_instances(Active& fault) {
     const FaultTarget& target = fault.parameters->target;
+    const FateGroup* group = group_of(fault);
     fault.instances.clear();
     for (const auto& component : world_.components()) {
         if (!target.component.empty() && component->name() != target.component) continue;
-        auto* callee = dynamic_cast<Callee*>(component.get());
+        const auto* callee = dynamic_cast<const Callee*>(component.get());
         if (callee == nullptr) continue;
-        std::vector<Instance*> matching;
-        for (Instance* instance : callee->members()) {
-            if (is_in_zone(fault, *instance)) matching.push_back(instance);
-        }
-        auto wanted = static_cast<std::size_t>(
-            std::ceil(target.share.value * static_cast<double>(matching.size()) - 1e-9));
-        if (target.instances) wanted = static_cast<std::size_t>(*target.instances);
-        matching.resize(std::min(wanted, matching.size()));
+        std::vector<Instance*> matching =
+            group == nullptr ? callee->members() : members_in(*group, world_, *callee);
+        std::erase_if(matching, [&](const Instance* instance) {
+            return !stands_in(world_, *instance, target.zone);
+        });
+        keep_part(matching, target.share, target.instances);
         fault.instances.insert(fault.instances.end(), matching.begin(), matching.end());
     }
 }
 
-bool Faults::is_in_zone(const Active& fault, const Instance& instance) const {
-    const std::string& wanted = fault.parameters->target.zone;
-    const Zone& zone = world_.network.zones()[instance.zone()];
-    return wanted.empty() || zone.name == wanted || zone.region == wanted;
+const FateGroup* Faults::group_of(const Active& fault) const {
+    return parameters_.groups.find(fault.parameters->target.group);
+}
+
+/// Of what concerns a component as a whole.
+bool Faults::concerns(const Active& fault, const Component& component) const {
+    const std::string& wanted = fault.parameters->target.component;
+    if (!wanted.empty() && wanted != component.name()) return false;
+    const FateGroup* group = group_of(fault);
+    return group == nullptr || group->names(component.name());
 }
 
 void Faults::joined(const Callee& component, Instance& instance) {
@@ -165,7 +170,9 @@ void Faults::joined(const Callee& component, Instance& instance) {
         const bool of_all = target.share.value >= 1 && !target.instances;
         const bool meant = target.component.empty() || target.component == component.name();
         if (!fault.present || !fault.touches_instances() || !of_all || !meant) continue;
-        if (!is_in_zone(fault, instance)) continue;
+        if (!stands_in(world_, instance, target.zone)) continue;
+        const FateGroup* group = group_of(fault);
+        if (group != nullptr && !takes_in(*group, world_, component, instance)) continue;
         fault.instances.push_back(&instance);
         hit = true;
     }
@@ -206,8 +213,10 @@ void Faults::update_load() {
     for (const auto& component : world_.components()) {
         double factor = 1;
         for (const Active& fault : faults_) {
-            const std::string& wanted = fault.parameters->target.component;
-            if (!fault.present || (!wanted.empty() && wanted != component->name())) continue;
+            if (!fault.present || !concerns(fault, *component) ||
+                !fault.parameters->target.drives(component->cohort())) {
+                continue;
+            }
             factor *= 1 + (fault.parameters->load - 1) * fault.strength;
         }
         component->set_load(factor);

@@ -48,7 +48,8 @@ private:
     void step(std::uint64_t number);
     void begin(Active& fault);
     void choose_instances(Active& fault);
-    bool is_in_zone(const Active& fault, const Instance& instance) const;
+    const FateGroup* group_of(const Active& fault) const;
+    bool concerns(const Active& fault, const Component& component) const;
     void joined(const Callee& component, Instance& instance) override;
     void apply(const Active& fault);
     void update(Instance& instance);

@@ -44,6 +44,18 @@ public:
         return *std::min_element(limits.begin(), limits.end());
     }
 
+    /// Whether calls open connections that agree on keys.
+    bool opens_keyed(std::size_t from, std::size_t to) const {
+        for (const Value& policy : policies(from, to)) {
+            const Value* transport = policy.find("transport");
+            if (transport == nullptr || transport->is_null()) continue;
+            const Value* inside = transport->find("protocol");
+            const std::string& protocol = (inside == nullptr ? transport : inside)->text();
+            if (protocol != "none" && protocol != "tcp") return true;
+        }
+        return false;
+    }
+
     double attempts(std::size_t from, std::size_t to) const {
         double product = 1;
         for (const Value& policy : policies(from, to)) product *= attempts_of(policy);
@@ -96,7 +108,7 @@ private:
 class Lint {
 public:
     Lint(const Scenario& scenario, const ServiceGraph& graph)
-        : graph_(graph), policies_(scenario, graph) {}
+        : parameters_(scenario.parameters()), graph_(graph), policies_(scenario, graph) {}
 
     std::vector<Finding> findings() && {
         for (const auto& journey : graph_.journeys) {
@@ -105,6 +117,7 @@ public:
         for (const auto& vertex : graph_.vertices) follow_timeouts(vertex.component, vertex.arcs);
         attempts();
         pools();
+        certificates();
         return std::move(findings_);
     }
 
@@ -251,6 +264,33 @@ private:
         }
     }
 
+    // ---- certificates ----
+
+    void certificates() {
+        const std::vector<std::set<std::size_t>> callers = callers_of_all();
+        std::set<std::size_t> told;
+        for (const FaultParameters& fault : parameters_.faults) {
+            for (std::size_t to = 0; fault.expired && to < graph_.components.size(); ++to) {
+                if (!is_hit(fault.target, to) || callers[to].empty() || !told.insert(to).second) {
+                    continue;
+                }
+                const bool looked_at =
+                    std::any_of(callers[to].begin(), callers[to].end(),
+                                [&](std::size_t from) { return policies_.opens_keyed(from, to); });
+                if (looked_at) continue;
+                add(Severity::warning, "certificate_unseen", {name(to)},
+                    "nobody looks at the certificate of " + name(to) +
+                        ": no \"pool\" or \"connect\" towards it opens TLS connections");
+            }
+        }
+    }
+
+    bool is_hit(const FaultTarget& target, std::size_t component) const {
+        const FateGroup* group = parameters_.groups.find(target.group);
+        return (target.component.empty() || target.component == name(component)) &&
+               (group == nullptr || group->names(name(component)));
+    }
+
     std::vector<std::set<std::size_t>> callers_of_all() const {
         std::vector<std::set<std::size_t>> callers(graph_.components.size());
         const auto note = [&](std::size_t from, const Arcs& arcs) {
@@ -263,6 +303,7 @@ private:
         return callers;
     }
 
+    const ScenarioParameters& parameters_;
     const ServiceGraph& graph_;
     Edges policies_;
     std::vector<Finding> findings_;

@@ -12,8 +12,10 @@ namespace prodsim {
 namespace {
 
 const Journey* journey_of(const Replication& run, std::string_view name) {
-    for (const Journey& journey : run.journeys) {
-        if (journey.name() == name) return &journey;
+    for (const auto* shelf : {&run.journeys, &run.cohorts}) {
+        for (const Journey& journey : *shelf) {
+            if (journey.name() == name) return &journey;
+        }
     }
     return nullptr;
 }
@@ -451,9 +453,11 @@ std::string doubt_about(const Metric& metric, const Scenario& scenario,
 
 std::vector<std::string> metric_names(const Replication& run) {
     std::vector<std::string> names{"recovery_time"};
-    for (const Journey& journey : run.journeys) {
-        for (const std::string_view quantity : journey_quantities) {
-            names.push_back(journey.name() + "." + std::string(quantity));
+    for (const auto* shelf : {&run.journeys, &run.cohorts}) {
+        for (const Journey& journey : *shelf) {
+            for (const std::string_view quantity : journey_quantities) {
+                names.push_back(journey.name() + "." + std::string(quantity));
+            }
         }
     }
     if (!run.bill.items.empty()) {

@@ -81,9 +81,15 @@ Reaches::Names Reaches::disturbed_by(const FaultParameters& fault) const {
     const FaultTarget& target = fault.target;
     const bool cuts = fault.partition || fault.latency.count() > 0 || fault.loss.value > 0;
     if (cuts && !target.component.empty()) return behind_edges(target);
-    if (fault.load != 1) return target.component.empty() ? sources_ : Names{target.component};
+    const FateGroup* group = parameters_.groups.find(target.group);
     Names names;
     for (const std::string& name : target.component.empty() ? all_ : Names{target.component}) {
+        if (group != nullptr && !group->names(name)) continue;
+        if (fault.load != 1) {
+            if (sources_.contains(name) && target.drives(world_.find(name)->cohort()))
+                names.insert(name);
+            continue;
+        }
         if (target.zone.empty() || stands_in(name, target.zone) ||
             (cuts && !target.to.empty() && stands_in(name, target.to))) {
             names.insert(name);

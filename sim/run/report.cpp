@@ -103,8 +103,10 @@ DurationReport durations_of(const std::vector<Histogram>& parts) {
 // ---- journeys -----------------------------------------------------------------------------------
 
 const Journey* find_journey(const Replication& replication, std::string_view name) {
-    for (const Journey& journey : replication.journeys) {
-        if (journey.name() == name) return &journey;
+    for (const auto* shelf : {&replication.journeys, &replication.cohorts}) {
+        for (const Journey& journey : *shelf) {
+            if (journey.name() == name) return &journey;
+        }
     }
     return nullptr;
 }
@@ -296,10 +298,13 @@ SeriesReport JourneyBooks::series() const {
     return report;
 }
 
-std::vector<JourneyReport> journeys_of(const Replications& replications) {
+using Shelf = std::deque<Journey> Replication::*;
+
+std::vector<JourneyReport> journeys_of(const Replications& replications,
+                                       Shelf shelf = &Replication::journeys) {
     std::vector<JourneyReport> reports;
     if (replications.empty()) return reports;
-    for (const Journey& journey : replications.front()->journeys) {
+    for (const Journey& journey : replications.front()->*shelf) {
         reports.push_back(JourneyBooks(replications, journey.name()).report());
     }
     return reports;
@@ -616,6 +621,7 @@ RunSetReport run_set(const std::vector<Replication>& all, const Value& effective
     const Replications replications = usable(all);
     RunSetReport report;
     report.journeys = journeys_of(replications);
+    report.cohorts = journeys_of(replications, &Replication::cohorts);
     report.components = components_of(replications, effective);
     report.edges = edges_of(replications);
     add_costs(report, replications);

@@ -183,6 +183,7 @@ struct CompletionReport {
 /// What one set of replications measured.
 struct RunSetReport {
     std::vector<JourneyReport> journeys;
+    std::vector<JourneyReport> cohorts;  // parts of those: "order@gold"
     std::vector<ComponentReport> components;
     std::vector<EdgeReport> edges;
     std::vector<CostReport> costs;  // by component; empty where nothing has a price

@@ -478,6 +478,7 @@ std::string json_report(const Report& report) {
                                   {"verdicts", json(report.judgement)},
                                   {"audits", json(report.audits)},
                                   {"journeys", journeys(report.runs.journeys)},
+                                  {"cohorts", journeys(report.runs.cohorts)},
                                   {"journeys_without_faults", journeys(report.steady)}});
     const auto print = [](const auto& item) { return json(item); };
     object.put("worlds", list_of(report.worlds, print));

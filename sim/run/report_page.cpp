@@ -567,6 +567,12 @@ void add_assumption_section(Page& page, const Report& report) {
     page.sections.push_back(std::move(section));
 }
 
+void add_cohort_sections(Page& page, const std::vector<JourneyReport>& cohorts) {
+    if (cohorts.empty()) return;
+    page.sections.push_back(journey_section("Journeys by region, class and tenant", cohorts));
+    page.sections.push_back(latency_section("Latency by region, class and tenant", cohorts));
+}
+
 Section reproduction(const Report& report) {
     return {"Reproduce",
             "the same bytes on any machine",
@@ -594,6 +600,8 @@ Page page_of(const Report& report) {
             page.sections.push_back(journey_section("Journeys without faults", report.steady));
         }
         if (report.worlds.empty()) page.sections.push_back(latency_section("Latency", journeys));
+        add_cohort_sections(page, report.runs.cohorts);
+        add_user_sections(page, report.runs);
         add_failure_section(page, journeys);
         add_curve_section(page, report);
         add_breakdown_section(page, report.breakdowns);

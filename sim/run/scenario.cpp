@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -225,6 +226,9 @@ public:
         for (const FaultParameters& fault : parameters_.faults) {
             known(fault.target.component, components_, "component");
             known(fault.target.zone, zones_and_regions_, "zone or region");
+            known(fault.target.group, groups_, "fate group");
+            known(fault.target.user_class, classes_, "class of clients");
+            known(fault.target.tenant, tenants_, "tenant of clients");
             known(fault.target.to,
                   fault.target.component.empty() ? zones_and_regions_ : components_,
                   fault.target.component.empty() ? "zone or region" : "component");
@@ -232,6 +236,42 @@ public:
         for (const PathParameters& path : parameters_.network.paths) {
             known(path.from, zones_and_regions_, "zone or region");
             known(path.to, zones_and_regions_, "zone or region");
+        }
+    }
+
+    void groups() {
+        for (const auto& group : parameters_.groups) {
+            groups_.insert(group.name);
+            for (const FateMember& member : group.value.members) {
+                known(member.component, components_, "component", group.place);
+                known(member.zone, zones_and_regions_, "zone or region", group.place);
+            }
+        }
+    }
+
+    /// Regions, classes and tenants share their names in the books: "order@gold".
+    void cohorts(const World& world) {
+        std::map<std::string, std::string> kinds;
+        const auto note = [&](const Named<Choice<ComponentFamily>>::Item& item,
+                              const std::string& name, const char* kind) {
+            const auto [place, is_new] = kinds.try_emplace(name, kind);
+            if (name.empty() || place->second == kind) return;
+            problems_.add(item.place, quoted(name) + " is a " + place->second + " and a " + kind,
+                          "give them different names");
+        };
+        for (const auto& item : parameters_.components) {
+            const Cohort cohort = world.find(item.name)->cohort();
+            note(item, cohort.region, "region");
+            note(item, cohort.user_class, "class");
+            note(item, cohort.tenant, "tenant");
+            if (!cohort.region.empty() && parameters_.places.find(cohort.region) == nullptr) {
+                problems_.add(item.place, "there is no region " + quoted(cohort.region));
+            }
+            if (!cohort.user_class.empty()) classes_.insert(cohort.user_class);
+            if (cohort.tenant.empty() || !tenants_.insert(cohort.tenant).second) continue;
+            if (tenants_.size() != Request::most_tenants + std::size_t{1}) continue;
+            problems_.add(item.place, "there are more than 31 tenants",
+                          "let those share one that are alike");
         }
     }
 
@@ -249,10 +289,10 @@ public:
 
 private:
     void known(const std::string& name, const std::set<std::string, std::less<>>& all,
-               const std::string& what) {
+               const std::string& what, Place place = nowhere) {
         if (name.empty() || all.count(name) > 0) return;
         const std::vector<std::string_view> words(all.begin(), all.end());
-        problems_.add(nowhere, "there is no " + what + " " + quoted(name), suggestion(name, words));
+        problems_.add(place, "there is no " + what + " " + quoted(name), suggestion(name, words));
     }
 
     void check(const Edge& edge, const World& world) {
@@ -277,6 +317,9 @@ private:
     std::set<std::string, std::less<>> zones_;
     std::set<std::string, std::less<>> zones_and_regions_;
     std::set<std::string, std::less<>> components_;
+    std::set<std::string, std::less<>> groups_;
+    std::set<std::string, std::less<>> classes_;
+    std::set<std::string, std::less<>> tenants_;
 };
 
 Path path_of(const Law<Duration>& latency, Share loss = {}) {
@@ -323,8 +366,10 @@ std::unique_ptr<const Scenario> Scenario::make(Value value, const std::string& p
     problems.raise(sources);  // names are checked only in what could be read
     CrossCheck check(scenario->parameters_, problems);
     check.names();
-    check.faults();
+    check.groups();
     const std::unique_ptr<const World> world = scenario->world(0, 0);
+    check.cohorts(*world);
+    check.faults();
     check.references(*world);
     problems.raise(sources);  // circles are looked for only where references lead somewhere
     for (Problem& circle : find_instant_cycles(scenario->parameters_, *world)) {

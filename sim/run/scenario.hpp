@@ -5,7 +5,9 @@
 #include "sim/config/reader.hpp"
 #include "sim/config/value.hpp"
 #include "sim/run/bill.hpp"
+#include "sim/run/fate_groups.hpp"
 #include "sim/world/catalogue.hpp"
+#include "sim/world/component.hpp"
 #include "sim/world/world.hpp"
 
 #include <cstdint>
@@ -52,10 +54,16 @@ struct NetworkParameters {
 struct FaultTarget {
     std::string component;
     std::string zone;
+    std::string group;
+    std::string user_class;
+    std::string tenant;
     Share share{1};
     std::optional<std::int64_t> instances;
     std::string to;  // with `component`: the edge to that component; with `zone`: to that zone
     void describe(Fields& fields);
+
+    /// Whether the load of these users is meant; who is in no region by name is everywhere.
+    bool drives(const Cohort& cohort) const;
 };
 
 struct FaultShapeFamily {
@@ -73,6 +81,7 @@ struct FaultParameters {
     bool crash = false;
     bool black_hole = false;
     bool hang = false;
+    bool expired = false;
     double slow = 1;
     Share errors;
     Share capacity_loss;
@@ -153,6 +162,7 @@ struct ScenarioParameters {
     Named<Region> places;
     NetworkParameters network;
     Named<Choice<ComponentFamily>> components;
+    Named<FateGroup> groups;
     Named<Price> prices;
     std::vector<FaultParameters> faults;
     Named<Requirement> requirements;

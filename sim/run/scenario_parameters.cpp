@@ -54,11 +54,20 @@ void NetworkParameters::describe(Fields& fields) {
 void FaultTarget::describe(Fields& fields) {
     fields("component", component, "Only instances of this component.", {.position = 1});
     fields("zone", zone, "Only instances in this zone.");
+    fields("group", group, "Only instances that belong to this fate group.");
+    fields("class", user_class, "For a load: only clients of this class.");
+    fields("tenant", tenant, "For a load: only clients of this tenant.");
     fields("share", share, "This share of the instances that match, in their order, rounded up.",
            {.above = 0});
     fields("instances", instances, "This many of the instances that match, in their order.",
            {.minimum = 1});
     fields("to", to, "For the network: traffic from the component (or zone) to this one.");
+}
+
+bool FaultTarget::drives(const Cohort& cohort) const {
+    return (zone.empty() || cohort.region.empty() || zone == cohort.region) &&
+           (user_class.empty() || user_class == cohort.user_class) &&
+           (tenant.empty() || tenant == cohort.tenant);
 }
 
 void FaultParameters::describe(Fields& fields) {
@@ -70,6 +79,8 @@ void FaultParameters::describe(Fields& fields) {
     fields("crash", crash, "The process dies: calls inside are reset, new ones refused.");
     fields("black_hole", black_hole, "The machine is gone: calls inside and new ones vanish.");
     fields("hang", hang, "Accepts calls and answers none while it lasts, then goes on.");
+    fields("expired", expired,
+           "The certificate has expired: TLS connections that are open live on.");
     fields("slow", slow, "Every piece of work takes longer by this factor.", {.minimum = 1});
     fields("errors", errors, "This share of calls is answered with an error at once.");
     fields("capacity_loss", capacity_loss, "This share of the capacity (cores) is gone.",
@@ -81,6 +92,14 @@ void FaultParameters::describe(Fields& fields) {
     fields("loss", loss, "Added share of messages lost.", {.below = 1});
     fields("flush", flush, "Caches forget everything, once, when the fault begins.");
     fields("load", load, "The load of clients is multiplied by this.", {.minimum = 0});
+    const bool of_network = partition || latency.count() > 0 || loss.value > 0;
+    const bool of_users = !target.user_class.empty() || !target.tenant.empty();
+    fields.rule(!of_users || load != 1, "target",
+                "names a class or a tenant, which has no instances",
+                "give a \"load\", or name a component, a zone or a group");
+    fields.rule(target.group.empty() || !of_network, "target",
+                "names a fate group, which has no network of its own",
+                "name a component or a zone");
 }
 
 std::string FaultParameters::title(std::size_t number) const {
@@ -94,6 +113,7 @@ std::string FaultParameters::title(std::size_t number) const {
     say(crash, "crash");
     say(black_hole, "black hole");
     say(hang, "hang");
+    say(expired, "certificate expired");
     say(slow != 1, "slow x" + to_text(slow));
     say(errors.value > 0, to_text(errors) + " errors");
     say(capacity_loss.value > 0, to_text(capacity_loss) + " capacity lost");
@@ -103,6 +123,9 @@ std::string FaultParameters::title(std::size_t number) const {
     say(flush, "flush");
     say(load != 1, "load x" + to_text(load));
     std::string whom = target.component.empty() ? target.zone : target.component;
+    for (const std::string* part : {&target.group, &target.user_class, &target.tenant}) {
+        if (whom.empty()) whom = *part;
+    }
     if (!target.to.empty()) whom += " -> " + target.to;
     if (whom.empty()) whom = "everything";
     if (what.empty()) what = "fault " + to_text(static_cast<std::int64_t>(number + 1));
@@ -161,6 +184,7 @@ void ScenarioParameters::describe(Fields& fields) {
     fields("places", places, "Regions and their zones; one unnamed zone if empty.");
     fields("network", network, "What it takes to get from place to place.");
     fields("components", components, "The boxes of the architecture.", {.required = true});
+    fields("groups", groups, "What shares a fate, whatever the architecture says.");
     fields("prices", prices, "What components cost, in any one currency.");
     fields("faults", faults, "What goes wrong, and when.");
     fields("requirements", requirements, "What the business demands, by metric.");

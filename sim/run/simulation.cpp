@@ -131,6 +131,7 @@ private:
         for (const auto& component : world_->components()) component->close_books(result.end);
         result.readings = read(world_->meters, result.end);
         result.journeys = world_->journeys();
+        result.cohorts = world_->cohorts();
         result.time_labels = world_->traces.labels();
         result.breakdowns = world_->traces.breakdowns();
         result.bill = bill_of(prices_, *world_, std::min(start_of_run + plan_.warm_up, result.end));

@@ -79,6 +79,7 @@ struct Replication {
     RunPlan plan;
     Time end{};  // of the window
     std::deque<Journey> journeys;
+    std::deque<Journey> cohorts;  // parts of those: "order@gold"
     Readings readings;
     Bill bill;
     std::map<Time, Readings> glimpses;  // in mid-run, without histograms, where the scenario asks

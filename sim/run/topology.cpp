@@ -3,6 +3,7 @@
 #include "sim/config/units.hpp"
 #include "sim/run/lint.hpp"
 #include "sim/run/service_graph.hpp"
+#include "sim/run/shared_fate.hpp"
 
 #include <Eigen/Dense>
 #include <Eigen/SparseLU>
@@ -439,6 +440,9 @@ public:
         for (Finding& finding : lint_policies(scenario_, graph_)) {
             topology_.findings.push_back(std::move(finding));
         }
+        for (Finding& finding : lint_groups(scenario_, graph_)) {
+            topology_.findings.push_back(std::move(finding));
+        }
         std::stable_sort(
             topology_.findings.begin(), topology_.findings.end(),
             [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
@@ -570,7 +574,10 @@ private:
             SinglePoint point{name(i), {}, {}};
             for (std::size_t j = 0; j < graph_.journeys.size(); ++j) {
                 if (!depends(graph_.journeys[j], i)) continue;
-                point.journeys.push_back(graph_.journeys[j].name);
+                const std::string& journey = graph_.journeys[j].name;
+                const bool told = std::find(point.journeys.begin(), point.journeys.end(),
+                                            journey) != point.journeys.end();
+                if (!told) point.journeys.push_back(journey);
                 add_cut_off(point, topology_.journeys[j].dominators);
             }
             if (point.journeys.empty()) continue;

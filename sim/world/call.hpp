@@ -34,12 +34,19 @@ struct Request {
     /// Who this is: derived from the journey's number and the steps on the way, the same for every
     /// attempt. What a request asks for (its payload, its cache key) is drawn with it.
     std::uint64_t subject = 0;
-    Time deadline = never;        // absolute, of the whole request
-    std::uint16_t tries = 0;      // hash of the attempt numbers on the way; 0: all first attempts
-    std::uint16_t operation = 0;  // of the component at the end of the chain
-    std::uint16_t route = 0;      // the endpoint a connection is pinned to; 0: balance freely
-    std::uint8_t traits = 0;      // see Trait
-    std::uint8_t priority = 0;    // lower is served first by lines that care
+    Time deadline = never;          // absolute, of the whole request
+    std::uint16_t tries = 0;        // hash of the attempt numbers on the way; 0: all first attempts
+    std::uint16_t operation = 0;    // of the component at the end of the chain
+    std::uint16_t route = 0;        // the endpoint a connection is pinned to; 0: balance freely
+    std::uint8_t traits = 0;        // see Trait
+    std::uint8_t priority : 3 = 0;  // lower is served first by lines that care
+    std::uint8_t tenant : 5 = 0;    // whose request it is, see World::tenant; 0: nobody said
+
+    static constexpr unsigned most_tenants = 31;
+
+    /// Operations of calls that open a connection, see Trait::greeting.
+    static constexpr std::uint16_t knock = 0xffff;  // a round trip, answered by the system
+    static constexpr std::uint16_t hello = 0xfffe;  // the first round of TLS, at no cost
 
     /// The key for what this attempt costs: another attempt draws another demand.
     std::uint64_t demand_key() const { return tries == 0 ? subject : mix(subject, tries); }
@@ -84,6 +91,9 @@ struct Trait {
     static constexpr std::uint8_t orphan = 1;  // somebody up the chain had already given up
     static constexpr std::uint8_t write = 2;   // changes state at the callee
     static constexpr std::uint8_t traced = 4;  // of a journey whose time is accounted for
+    /// Opens a connection and asks for nothing. Its operation is `knock`, `hello`, or what the
+    /// callee does to shake hands; an instance makes no calls on its behalf.
+    static constexpr std::uint8_t greeting = 8;
 };
 
 /// Opens, delivers and closes calls, and keeps their books:

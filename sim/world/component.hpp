@@ -16,6 +16,16 @@ class World;
 struct Caller;
 struct Workload;
 
+/// Whose requests begin at a component; empty where nobody said.
+struct Cohort {
+    std::string region;
+    std::string user_class;
+    std::string tenant;
+};
+
+/// A new TLS connection agrees on keys from scratch, or takes up an earlier session.
+enum class Handshake : std::uint8_t { full, resumed };
+
 /// A box of the architecture. Everything that the simulator needs to know of it beyond calls.
 class Component {
 public:
@@ -38,11 +48,18 @@ public:
     /// Nothing new begins from here on; what is under way goes on.
     virtual void stop_arrivals() {}
 
+    /// Who its users are; only where load begins.
+    virtual Cohort cohort() const { return {}; }
+
     /// Load multiplied by this; only where load begins.
     virtual void set_load(double) {}
 
     /// Forgets its contents, as a cache does; false if it has none to forget.
     virtual bool flush() { return false; }
+
+    /// Whether an instance of another component is what it is because of this one, as those of a
+    /// new release are.
+    virtual bool has_made(const Instance&) const { return false; }
 
     /// Finishes the levels of its meters that follow from others. `length` is that of the window.
     virtual void close_books(Time) {}
@@ -66,6 +83,9 @@ public:
 
     /// The number that calls carry; nothing when there is no such operation.
     virtual std::optional<std::uint16_t> operation(std::string_view name) const = 0;
+
+    /// The operation that a new TLS connection asks for, where that is work.
+    virtual std::optional<std::uint16_t> handshake(Handshake) const { return std::nullopt; }
 
     /// What stands in the process of each caller in front of everything of this component, and
     /// chooses where a call goes: none for most, whose calls go to an instance.

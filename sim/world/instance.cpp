@@ -19,7 +19,8 @@ constexpr std::uint64_t frozen = ~std::uint64_t{1};
 
 Condition Condition::with(const Condition& other) const {
     return {std::max(mode, other.mode), slow * other.slow,
-            1 - (1 - error_rate) * (1 - other.error_rate), std::min(capacity, other.capacity)};
+            1 - (1 - error_rate) * (1 - other.error_rate), std::min(capacity, other.capacity),
+            expired || other.expired};
 }
 
 Instance::Instance(World& world, std::string_view component, ZoneId zone, std::uint16_t number)
@@ -30,14 +31,21 @@ Instance::Instance(World& world, std::string_view component, ZoneId zone, std::u
       reset_(world.reason(component, "crash")),
       fault_(world.reason(component, "errors")),
       retired_(world.reason(component, "instance gone")),
+      expired_(world.reason(component, "certificate expired")),
       inside_(world.traces.label(component, TimeKind::inside)),
       silence_(world.traces.label(component, TimeKind::silence)),
       errors_(world.stream(std::string(component) + "/errors")) {}
 
 void Instance::on_call(Call& call) {
     call.callee_note = 0;
-    if (condition_.mode != Condition::Mode::up || closed_) [[unlikely]] {
-        if (closed_ || !takes_anyway(call)) turn_away(call);
+    const auto special = static_cast<unsigned>(condition_.mode) | static_cast<unsigned>(closed_) |
+                         static_cast<unsigned>(call.traits & Trait::greeting);
+    if (special != 0) [[unlikely]] {
+        if (call.has(Trait::greeting)) {
+            greet(call);
+        } else if (closed_ || !takes_anyway(call)) {
+            turn_away(call);
+        }
         return;
     }
     if (condition_.error_rate > 0 && errors_.draws(call.demand_key()).chance(condition_.error_rate))
@@ -63,6 +71,24 @@ void Instance::turn_away(Call& call) {
         case Condition::Mode::up:
             world_.calls.reply(call, {Outcome::reset, retired_});
             return;
+    }
+}
+
+// The system opens connections also for a process that hangs: only that has to agree on keys.
+void Instance::greet(Call& call) {
+    const bool knocks = call.operation == Request::knock;
+    const bool is_open = condition_.mode <= Condition::Mode::hanging && !closed_;
+    if (knocks && is_open) {
+        world_.calls.reply(call, {});
+    } else if (condition_.mode != Condition::Mode::up || closed_) {
+        turn_away(call);
+    } else if (condition_.expired) {
+        world_.calls.reply(call, {Outcome::refused, expired_});
+    } else if (call.operation == Request::hello) {
+        world_.calls.reply(call, {});
+    } else {
+        world_.traces.spend(call, inside_);
+        accept(call);
     }
 }
 

@@ -26,6 +26,7 @@ struct Condition {
     double slow = 1;        // factor on every piece of work
     double error_rate = 0;  // share of calls answered with an error at once
     double capacity = 1;    // share of cores (and what else the component calls capacity) left
+    bool expired = false;   // its certificate: new TLS connections fail, others live on
 
     bool operator==(const Condition&) const = default;
 
@@ -95,6 +96,7 @@ protected:
 private:
     void apply(const Condition& condition);
     void turn_away(Call& call);
+    void greet(Call& call);
     void hold(Call& call);
     void freeze(Call& call);
     void lose(Call& call);
@@ -115,6 +117,7 @@ private:
     ReasonId reset_;
     ReasonId fault_;
     ReasonId retired_;
+    ReasonId expired_;
     TimeLabelId inside_;
     TimeLabelId silence_;
     Stream errors_;

@@ -14,9 +14,9 @@ constexpr std::uint32_t no_span = ~std::uint32_t{0};
 }  // namespace
 
 std::string_view name_of(TimeKind kind) {
-    static constexpr std::array<std::string_view, 14> names{
-        "unaccounted", "cpu",     "contention", "queue",    "io",    "commit", "network",
-        "dns",         "connect", "backoff",    "fallback", "pause", "inside", "silence"};
+    static constexpr std::array<std::string_view, 15> names{
+        "unaccounted", "cpu", "contention", "queue",    "io",    "commit", "network", "dns",
+        "connect",     "tls", "backoff",    "fallback", "pause", "inside", "silence"};
     return names[static_cast<std::size_t>(kind)];
 }
 

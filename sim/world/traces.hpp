@@ -41,6 +41,7 @@ enum class TimeKind : std::uint8_t {
     network,
     dns,  // finding the address
     connect,
+    tls,       // agreeing on keys
     backoff,   // between attempts
     fallback,  // making a lesser answer
     pause,     // a step that waits

@@ -66,6 +66,16 @@ public:
     Journey& journey(std::string_view name);
     const std::deque<Journey>& journeys() const { return journeys_; }
 
+    /// The books of those journeys of this name whose users belong to this region, class or
+    /// tenant, besides the books of all: "order@gold".
+    Journey& cohort(std::string_view journey, std::string_view whose);
+    const std::deque<Journey>& cohorts() const { return cohorts_; }
+
+    /// The number of a tenant, from 1, the same for the same name; 0 of nobody.
+    /// REQUIRES: there are no more than `Request::most_tenants`.
+    std::uint8_t tenant(std::string_view name);
+    std::size_t tenants() const { return tenants_.size(); }
+
     /// Everything seen so far belongs to the warm-up.
     void reset_window();
 
@@ -84,6 +94,8 @@ private:
     std::vector<Reason> reasons_{Reason{}};
     std::map<std::pair<std::string, std::string>, ReasonId> reason_numbers_;
     std::deque<Journey> journeys_;
+    std::deque<Journey> cohorts_;
+    std::vector<std::string> tenants_;
     std::vector<std::unique_ptr<Component>> components_;
     std::map<std::string, Component*, std::less<>> components_by_name_;
 };

@@ -121,6 +121,16 @@ private:
                                           "sine(2s)", "flash_crowd(4, at=1s, rise=200ms)"})}));
             }
         }
+        if (chance(0.3)) made.put("patience", one_of({"20ms", "exp(200ms)", "1s"}));
+        if (chance(0.3)) {
+            made.put("reclick", Value::object({{"after", one_of({"10ms", "exp(100ms)"})},
+                                               {"probability", "70%"},
+                                               {"pause", one_of({"0s", "50ms"})}}));
+        }
+        if (!closed && chance(0.3)) {
+            made.put("session",
+                     Value::object({{"stay", "50%"}, {"think", one_of({"0s", "20ms"})}}));
+        }
         const bool learns = chance(0.6);
         if (learns) {
             made.put("per", closed && chance(0.5) ? "user" : "device_pool");
@@ -153,6 +163,7 @@ private:
         if (chance(0.3)) made.put("queue_timeout", one_of({"5ms", "50ms"}));
         made.put("discipline", one_of({"fifo", "lifo", "priority"}));
         made.put("cancellation", one_of({"none", "queued", "running"}));
+        if (chance(0.3)) made.put("tls", Value::object({{"full", "3ms"}}));
         if (chance(0.2)) made.put("least_budget", one_of({"1ms", "20ms"}));
         if (placed_ && chance(0.4)) made.put("zones", Value::array({"n2", "s1"}));
         Value operations = Value::object();
@@ -396,7 +407,8 @@ private:
             case 4:
                 return "deadline(" + one_of({"20ms", "300ms"}) + ")";
             case 5:
-                return "fallback(" + one_of({"0s", "1ms"}) + ")";
+                return one_of({"fallback(0s)", "fallback(1ms)", "connect(tcp)",
+                               "connect(tls_1_2, resumed=50%)"});
             case 6:
                 return retry(one_of({", budget=ratio(20%)", ", budget=concurrent(20%)",
                                      ", budget=tokens(50)", ", budget=throttling(10)"}));
@@ -415,6 +427,8 @@ private:
             default:
                 return one_of(
                     {"pool(3, wait=30ms)", "pool(2, streams=2, wait=0s)",
+                     "pool(2, transport=tls_1_3, idle=50ms, wait=100ms)",
+                     "pool(1, streams=3, transport=quic, connect=1ms, lifetime=300ms, wait=50ms)",
                      "pool(4, connect=2ms, idle=100ms, lifetime=500ms, queue=3, wait=1s)"});
         }
     }
@@ -452,7 +466,10 @@ private:
     }
 
     void add_effect(Value& made) {
-        switch (below(11)) {
+        switch (below(12)) {
+            case 11:
+                made.put("expired", true);
+                return;
             case 0:
                 made.put("crash", true);
                 return;
