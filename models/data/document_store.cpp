@@ -241,6 +241,7 @@ private:
         std::uint32_t newest = 0;    // found
         std::int64_t missing = 0;    // answers to the quorum
         std::uint32_t under_way = 0;
+        Time since{};  // later than the call where the node hung when that came
         Timer timeout;
         Neighbours<Coordination> others;
     };
@@ -304,6 +305,7 @@ private:
             call.callee_note = reinterpret_cast<std::uint64_t>(&coordination);
             inside_.push_back(coordination);
             meters_.inside.add(1, world_.now());
+            coordination.since = world_.now();
             coordination.call = &call;
             coordination.operation = &operation;
             coordination.key = key;
@@ -390,10 +392,10 @@ private:
         }
 
         void leave(Coordination& coordination) {
-            Call& call = *std::exchange(coordination.call, nullptr);
+            coordination.call = nullptr;
             world_.engine.cancel(coordination.timeout);
             meters_.inside.add(-1, world_.now());
-            meters_.stays.add(world_.now() - call.started);
+            meters_.stays.add(world_.now() - coordination.since);
             inside_.remove(coordination);
             forget_if_done(coordination);
         }

@@ -183,6 +183,7 @@ private:
         Session* session = nullptr;
         Step step = Step::login;
         std::uint64_t fetch = 0;  // of the keys, that it waits for
+        Time since{};             // later than the call where it hung when that came
         Timer end;
         Reply reply;
         Neighbours<Job> others;
@@ -268,8 +269,9 @@ private:
             Job& job = jobs_.acquire();
             job.call = &call;
             call.callee_note = reinterpret_cast<std::uint64_t>(&job);
+            job.since = world_.now();
             inside_.push_back(job);
-            meters_.inside.add(1, world_.now());
+            meters_.inside.add(1, job.since);
             Draws draws = users_.draws(call.subject);
             job.session = &sessions_[draws.below(sessions_.size())];
             if (world_.now() < job.session->token_ends - parameters_.renew_early) {
@@ -417,7 +419,7 @@ private:
 
         void forget(Job& job) {
             meters_.inside.add(-1, world_.now());
-            meters_.stays.add(world_.now() - job.call->started);
+            meters_.stays.add(world_.now() - job.since);
             inside_.remove(job);
             jobs_.release(job);
         }

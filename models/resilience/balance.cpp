@@ -14,12 +14,12 @@
 
 #include "models/data/popularity.hpp"
 #include "models/resilience/ejection.hpp"
+#include "models/resilience/hashing.hpp"
 #include "sim/core/pool.hpp"
 #include "sim/world/chain.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -61,109 +61,6 @@ std::span<const Word> words(Algorithm) {
     };
     return all;
 }
-
-/// An endpoint as hashing sees it.
-struct Hashed {
-    std::uint16_t number;
-    double weight;
-
-    std::uint64_t hash(std::uint64_t salt) const { return mix(number, salt); }
-};
-
-/// Every endpoint has points on a circle of hashes, in proportion to its weight; a key belongs to
-/// the first point from its own hash on. Who comes takes about 1/n of the keys of n endpoints, each
-/// from its successors (Karger et al. 1997; ketama). As in Envoy the points of an endpoint become
-/// fewer as endpoints come, which moves up to 1/n of the keys between those who stay.
-class Ring {
-public:
-    /// As Envoy does it: the least weight has a whole number of points.
-    void fill(const std::vector<Hashed>& endpoints, std::int64_t least_size) {
-        double sum = 0;
-        double least = std::numeric_limits<double>::max();
-        for (const Hashed& endpoint : endpoints) {
-            sum += endpoint.weight;
-            if (endpoint.weight > 0) least = std::min(least, endpoint.weight);
-        }
-        points_.clear();
-        if (sum == 0) return;
-        const double fewest = std::ceil(least / sum * static_cast<double>(least_size));
-        for (std::size_t i = 0; i < endpoints.size(); ++i) {
-            const double wanted = endpoints[i].weight / least * fewest;
-            for (std::uint64_t point = 1; static_cast<double>(point) <= wanted + 0.5; ++point) {
-                points_.push_back({endpoints[i].hash(point), static_cast<std::uint32_t>(i)});
-            }
-        }
-        std::sort(points_.begin(), points_.end());
-    }
-
-    /// The place of the endpoint; that of the first when none has a weight.
-    std::size_t pick(std::uint64_t key) const {
-        if (points_.empty()) return 0;
-        const auto point = std::lower_bound(points_.begin(), points_.end(), Point{key, 0});
-        return (point == points_.end() ? points_.front() : *point).place;
-    }
-
-private:
-    struct Point {
-        std::uint64_t hash;
-        std::uint32_t place;
-        bool operator<(const Point& other) const {
-            return std::pair{hash, place} < std::pair{other.hash, other.place};
-        }
-    };
-
-    std::vector<Point> points_;
-};
-
-/// A table of a prime size in which endpoints take turns: each takes the next free place of its own
-/// permutation, so their shares differ by one place at most, and when the endpoints change most
-/// places keep theirs (Eisenbud et al. 2016, "Maglev", section 3.4; weights as in Envoy).
-class Maglev {
-public:
-    void fill(const std::vector<Hashed>& endpoints, std::int64_t size) {
-        table_.assign(static_cast<std::size_t>(size), nobody);
-        double most = 0;
-        for (const Hashed& endpoint : endpoints) most = std::max(most, endpoint.weight);
-        std::vector<Claim> claims;
-        for (const Hashed& endpoint : endpoints) claims.push_back(claim_of(endpoint));
-        if (most == 0) return;
-        for (std::size_t taken = 0, turn = 1; taken < table_.size(); ++turn) {
-            for (std::size_t i = 0; i < claims.size() && taken < table_.size(); ++i) {
-                Claim& claim = claims[i];
-                const double weight = endpoints[i].weight;
-                if (weight == 0 || static_cast<double>(turn) * weight < claim.due) continue;
-                claim.due += most;
-                while (table_[claim.place] != nobody) advance(claim);
-                table_[claim.place] = static_cast<std::uint16_t>(i);
-                ++taken;
-            }
-        }
-    }
-
-    /// The place of the endpoint; that of the first when none has a weight.
-    std::size_t pick(std::uint64_t key) const {
-        const std::uint16_t place = table_[key % table_.size()];
-        return place == nobody ? 0 : place;
-    }
-
-private:
-    static constexpr std::uint16_t nobody = 0xffff;
-
-    struct Claim {
-        std::size_t place;
-        std::size_t skip;
-        double due;  // its weight, times the turns so far, when it may take the next place
-    };
-
-    Claim claim_of(const Hashed& endpoint) const {
-        return {endpoint.hash(1) % table_.size(), endpoint.hash(2) % (table_.size() - 1) + 1,
-                endpoint.weight};
-    }
-
-    void advance(Claim& claim) const { claim.place = (claim.place + claim.skip) % table_.size(); }
-
-    std::vector<std::uint16_t> table_;
-};
 
 class Balance final : public Node {
 public:
@@ -548,8 +445,8 @@ private:
     Stream start_;
     Stream keys_;
     Popularity popularity_;
-    Ring ring_;
-    Maglev maglev_;
+    HashRing ring_;
+    MaglevTable maglev_;
     ReasonId none_;
     bool hears_replies_;
     std::optional<Watch> watch_;

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* bank = "scenarios/validation";
 constexpr const char* not_yet = "not_yet.json";
+constexpr const char* in_tests = "in_tests.json";
 
 /// The bank that belongs to the sources: from here upwards, or from where the program was built.
 std::optional<fs::path> default_bank() {
@@ -141,13 +142,20 @@ private:
         }
         std::sort(found.begin(), found.end());
         for (const fs::path& path : found) {
-            if (path.filename() != not_yet) {
+            if (path.filename() == not_yet) {
+                append(others_.missing, read_missing_cases(path.string(), text_of_file(path)));
+            } else if (path.filename() == in_tests) {
+                append(others_.tested, read_tested_cases(path.string(), text_of_file(path)));
+            } else {
                 files_.push_back(path);
-            } else if (only_.empty()) {
-                const auto more = read_missing_cases(path.string(), text_of_file(path));
-                missing_.insert(missing_.end(), more.begin(), more.end());
             }
         }
+        if (!only_.empty()) others_ = {};
+    }
+
+    template <class Case>
+    static void append(std::vector<Case>& all, const std::vector<Case>& more) {
+        all.insert(all.end(), more.begin(), more.end());
     }
 
     // The settings are for the scenarios that are wanted, and may not suit the others.
@@ -190,10 +198,10 @@ private:
     }
 
     std::string printed(const Validation& validation) const {
-        if (format_ == "json") return json_validation(validation, missing_);
-        if (format_ == "markdown") return markdown_validation(validation, missing_);
+        if (format_ == "json") return json_validation(validation, others_);
+        if (format_ == "markdown") return markdown_validation(validation, others_);
         const bool colour = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
-        return text_validation(validation, missing_, colour ? Colour::on : Colour::off);
+        return text_validation(validation, others_, colour ? Colour::on : Colour::off);
     }
 
     static ExitCode exit_code(const Validation& validation) {
@@ -206,7 +214,7 @@ private:
     Catalogue catalogue_;
     std::vector<std::string> places_;
     std::vector<fs::path> files_;
-    std::vector<MissingCase> missing_;
+    OtherCases others_;
     std::string only_;
     std::vector<std::string> settings_;
     unsigned threads_ = 0;

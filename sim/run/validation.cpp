@@ -140,12 +140,27 @@ void run_all(std::vector<Trials>& trials, unsigned threads, RunWatch& watch) {
     if (failure != nullptr) std::rethrow_exception(failure);
 }
 
-struct MissingCases {
-    std::vector<MissingCase> cases;
+template <class Case>
+struct CaseList {
+    std::vector<Case> cases;
     void describe(Fields& fields) {
-        fields("cases", cases, "Cases of the bank that cannot be stated yet.");
+        fields("cases", cases, "Cases of the bank that are no scenarios.");
     }
 };
+
+template <class Case>
+std::vector<Case> read_cases(const std::string& path, std::string text) {
+    Sources sources;
+    Problems problems;
+    const Value value = read_json(sources, path, std::move(text), problems);
+    problems.raise(sources);
+    const Families families;
+    Reading reading{families, problems, {}, {}};
+    CaseList<Case> all;
+    read(value, all, reading);
+    problems.raise(sources);
+    return all.cases;
+}
 
 }  // namespace
 
@@ -191,17 +206,18 @@ void MissingCase::describe(Fields& fields) {
     fields("missing", missing, "The word that scenarios do not have yet.", {.required = true});
 }
 
+void TestedCase::describe(Fields& fields) {
+    fields("case", id, "What the case is called in the bank.", {.required = true});
+    fields("title", about, "What it is about.", {.required = true});
+    fields("tests", tests, "The tests that hold it, as ctest calls them.", {.required = true});
+}
+
 std::vector<MissingCase> read_missing_cases(const std::string& path, std::string text) {
-    Sources sources;
-    Problems problems;
-    const Value value = read_json(sources, path, std::move(text), problems);
-    problems.raise(sources);
-    const Families families;
-    Reading reading{families, problems, {}, {}};
-    MissingCases all;
-    read(value, all, reading);
-    problems.raise(sources);
-    return all.cases;
+    return read_cases<MissingCase>(path, std::move(text));
+}
+
+std::vector<TestedCase> read_tested_cases(const std::string& path, std::string text) {
+    return read_cases<TestedCase>(path, std::move(text));
 }
 
 }  // namespace prodsim

@@ -66,13 +66,27 @@ struct MissingCase {
     void describe(Fields& fields);
 };
 
-/// Reads a list of them. Throws InvalidInput.
+/// A case that is no system but a rule: tests hold the component that has it against the case.
+struct TestedCase {
+    std::string id;
+    std::string about;
+    std::vector<std::string> tests;  // as ctest calls them
+    void describe(Fields& fields);
+};
+
+/// The cases of a bank that are no scenarios.
+struct OtherCases {
+    std::vector<TestedCase> tested;
+    std::vector<MissingCase> missing;
+};
+
+/// Read a list of them. Throw InvalidInput.
 std::vector<MissingCase> read_missing_cases(const std::string& path, std::string text);
+std::vector<TestedCase> read_tested_cases(const std::string& path, std::string text);
 
 /// The ways to print it. Equal validations give equal bytes.
-std::string text_validation(const Validation& validation, std::span<const MissingCase> missing,
-                            Colour colour);
-std::string markdown_validation(const Validation& validation, std::span<const MissingCase> missing);
-std::string json_validation(const Validation& validation, std::span<const MissingCase> missing);
+std::string text_validation(const Validation& validation, const OtherCases& others, Colour colour);
+std::string markdown_validation(const Validation& validation, const OtherCases& others);
+std::string json_validation(const Validation& validation, const OtherCases& others);
 
 }  // namespace prodsim

@@ -88,6 +88,20 @@ std::vector<Section> sections_of(const Validation& validation) {
     return sections;
 }
 
+Section section_of(std::span<const TestedCase> tested) {
+    Table table{{{"case"}, {"title"}, {"test"}}, {}};
+    for (const TestedCase& item : tested) {
+        std::string id = item.id;
+        std::string about = item.about;
+        for (const std::string& test : item.tests) {
+            table.rows.push_back({{std::exchange(id, ""), std::exchange(about, ""), test}});
+        }
+    }
+    return {"By tests",
+            "cases that are rules: each test drives the component that has the rule",
+            {table}};
+}
+
 Section section_of(std::span<const MissingCase> missing) {
     Table table{{{"case"}, {"title"}, {"missing"}}, {}};
     for (const MissingCase& item : missing) {
@@ -96,25 +110,27 @@ Section section_of(std::span<const MissingCase> missing) {
     return {"Not yet", "cases for which scenarios lack a word", {table}};
 }
 
-Page page_of(const Validation& validation, std::span<const MissingCase> missing) {
+Page page_of(const Validation& validation, const OtherCases& others) {
     Page page{"Validation: the simulator against what is known", {}, sections_of(validation)};
     const std::size_t outside = validation.count(Agreement::outside);
     const std::size_t too_wide = validation.count(Agreement::too_wide);
-    page.opening.push_back({outside > 0 ? Mark::bad
-                            : too_wide  ? Mark::unsure
-                                        : Mark::good,
-                            plural(validation.scenarios.size(), "scenario") + ": " +
-                                plural(validation.count(Agreement::inside), "value") +
-                                " inside the tolerance, " + readable_count(outside) + " outside, " +
-                                readable_count(too_wide) +
-                                " with an interval too wide to tell. Not yet stated: " +
-                                plural(missing.size(), "case") + "."});
+    page.opening.push_back(
+        {outside > 0 ? Mark::bad
+         : too_wide  ? Mark::unsure
+                     : Mark::good,
+         plural(validation.scenarios.size(), "scenario") + ": " +
+             plural(validation.count(Agreement::inside), "value") + " inside the tolerance, " +
+             readable_count(outside) + " outside, " + readable_count(too_wide) +
+             " with an interval too wide to tell. Held by tests: " +
+             plural(others.tested.size(), "case") +
+             ". Not yet stated: " + plural(others.missing.size(), "case") + "."});
     page.opening.push_back(
         {Mark::none,
          "Expected values are those of the source. Simulated ones are means over replications "
          "with the half-width of their 95 % interval, which must be below a third of the "
          "tolerance."});
-    if (!missing.empty()) page.sections.push_back(section_of(missing));
+    if (!others.tested.empty()) page.sections.push_back(section_of(others.tested));
+    if (!others.missing.empty()) page.sections.push_back(section_of(others.missing));
     return page;
 }
 
@@ -158,21 +174,26 @@ Value json(const ValidatedScenario& scenario) {
 
 }  // namespace
 
-std::string text_validation(const Validation& validation, std::span<const MissingCase> missing,
-                            Colour colour) {
-    return text_of(page_of(validation, missing), colour);
+std::string text_validation(const Validation& validation, const OtherCases& others, Colour colour) {
+    return text_of(page_of(validation, others), colour);
 }
 
-std::string markdown_validation(const Validation& validation,
-                                std::span<const MissingCase> missing) {
-    return markdown_of(page_of(validation, missing));
+std::string markdown_validation(const Validation& validation, const OtherCases& others) {
+    return markdown_of(page_of(validation, others));
 }
 
-std::string json_validation(const Validation& validation, std::span<const MissingCase> missing) {
+std::string json_validation(const Validation& validation, const OtherCases& others) {
     Value scenarios = Value::array();
     for (const ValidatedScenario& scenario : validation.scenarios) scenarios.append(json(scenario));
+    Value by_tests = Value::array();
+    for (const TestedCase& item : others.tested) {
+        Value tests = Value::array();
+        for (const std::string& test : item.tests) tests.append(test);
+        by_tests.append(
+            Value::object({{"case", item.id}, {"title", item.about}, {"tests", tests}}));
+    }
     Value not_yet = Value::array();
-    for (const MissingCase& item : missing) {
+    for (const MissingCase& item : others.missing) {
         not_yet.append(
             Value::object({{"case", item.id}, {"title", item.about}, {"missing", item.missing}}));
     }
@@ -183,6 +204,7 @@ std::string json_validation(const Validation& validation, std::span<const Missin
                                       {"outside", count(Agreement::outside)},
                                       {"too_wide", count(Agreement::too_wide)},
                                       {"scenarios", scenarios},
+                                      {"by_tests", by_tests},
                                       {"not_yet", not_yet}}));
 }
 

@@ -84,3 +84,28 @@ TEST_CASE("errors within the budget fire nothing") {
     REQUIRE(probed("1%", alert("page", rule("1h", "5min", "14.4")), {{"page.firing", "899s"}}) ==
             std::vector<double>{0});
 }
+
+TEST_CASE("S01: the rate of errors over that which the objective allows is the burn rate") {
+    // At 99.9 % errors of 1 % burn ten times too fast, within the chance of 50/s for 5 min: in all
+    // 15000 journeys with 150 errors, give or take 12, so 7 and 13 are four of them away.
+    const std::string alerts =
+        alert("burn_7", rule("5min", "5min", "7")) + alert("burn_13", rule("5min", "5min", "13"));
+    REQUIRE(probed("1%", alerts, {{"burn_7.firing", "899.9s"}, {"burn_13.firing", "899.9s"}}) ==
+            std::vector<double>{1, 0});
+}
+
+TEST_CASE("S07: nothing burns a budget of 10 % fourteen times too fast") {
+    // A total outage burns ten times at an objective of 90 %. At 99.999 % a burn rate of 1 over 30
+    // days is reached after 25.92 s.
+    const auto with_objective = [](const std::string& objective, const std::string& rules) {
+        return R"(, "page": { "type": "alert", "journey": "visit", "objective": ")" + objective +
+               R"(", "evaluation": "0.5s", "delivery": "0s", )" + rules + " }";
+    };
+    REQUIRE(probed("100%", with_objective("90%", rule("5min", "5min", "14.4")),
+                   {{"page.firing", "899s"}}) == std::vector<double>{0});
+    REQUIRE(probed("100%", with_objective("90%", rule("4min", "4min", "9.9")),
+                   {{"page.firing", "899s"}}) == std::vector<double>{1});
+    REQUIRE(probed("100%", with_objective("99.999%", rule("30d", "6h", "1")),
+                   {{"page.firing", "625.7s"}, {"page.firing", "626.5s"}}) ==
+            std::vector<double>{0, 1});
+}

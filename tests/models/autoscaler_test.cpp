@@ -83,6 +83,8 @@ TEST_CASE("the replica calculator answers as the tables of Kubernetes do") {
         {"missing and unready", 3, {100, 450}, 50, 3, {0}, 1},
         {"missing and unready, growing", 3, {100, 2000}, 50, 4, {0}, 1},
         {"missing and unready, shrinking", 4, {100, 100, 100}, 50, 3, {0}, 1},
+        // The metrics of pods that are gone are nobody's: 4.0, 9.5, 3.0 and 7.0 cores remain.
+        {"superfluous metrics", 4, {4000, 9500, 3000, 7000}, 100, 24},
         {"more pods than replicas", 2, {100, 100}, 50, 2, {}, 1},
         {"ten at 50 % for 56 %", 10, std::vector<std::int64_t>(10, 500), 56, 9},
         {"ten at 50 % for 55 %", 10, std::vector<std::int64_t>(10, 500), 55, 10},
@@ -130,6 +132,23 @@ TEST_CASE("stabilisation looks back for the most cautious recommendation") {
                   [](const Past& a, const Past& b) { return a.ago > b.ago; });
         for (const Past& one : past) scaling.stabilised(1, one.value, now - one.ago);
         REQUIRE(scaling.stabilised(row.current, row.desired, now) == row.replicas);
+    }
+}
+
+TEST_CASE("A10: Knative's delay of scaling down is such a window") {
+    // knative/serving, autoscaler_test.go, TestAutoscalerScaleDownDelay: 300 s and a target of 10.
+    struct Step {
+        Duration at;
+        std::int64_t concurrency;
+        std::int64_t desired;
+    };
+    ScalingHistory scaling = history(0s, 300s);
+    std::int64_t replicas = 4;
+    for (const Step& step : {Step{540s, 40, 4}, Step{600s, 30, 4}, Step{660s, 0, 4},
+                             Step{840s, 0, 3}, Step{900s, 0, 0}}) {
+        const std::int64_t wanted = (step.concurrency + 9) / 10;
+        replicas = scaling.stabilised(replicas, wanted, start_of_run + step.at);
+        REQUIRE(replicas == step.desired);
     }
 }
 

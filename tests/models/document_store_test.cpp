@@ -234,6 +234,19 @@ TEST_CASE("a coordinator that hangs answers when it goes on") {
     REQUIRE(store.latencies == std::vector<Duration>{4s});
 }
 
+TEST_CASE("a call that came while a coordinator hung is inside from then on that it goes on") {
+    Store store(std::string(no_legs), R"("get": {"quorum": 1, "cpu": "1s"})");
+    store.set({.mode = Condition::Mode::hanging}, 0);
+    store.call("get");
+    store.bench.run(3s);
+    store.set({}, 0);
+    store.bench.run();
+    REQUIRE(store.latencies == std::vector<Duration>{4s});
+    for (const auto& [meter, stays] : store.bench.world.meters.stay_books()) {
+        REQUIRE(meter->integral(store.bench.world.now()) == stays->sum());
+    }
+}
+
 TEST_CASE("replicas work for callers that gave up") {
     Bench bench({add_document_store, add_timeout});
     Callee& docs = bench.component("docs", R"({"type": "document_store", "operations":

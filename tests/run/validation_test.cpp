@@ -103,20 +103,23 @@ TEST_CASE("a validation is the same whatever the number of threads") {
 
 TEST_CASE("a validation prints case, source, expected and simulated value, tolerance, verdict") {
     const Validation validation = validated(queue("0.5", R"("visit.latency_mean": "2s")"));
-    const std::vector<MissingCase> missing{{"K2", "Two priorities", "a processor that preempts"}};
-    for (const std::string& page : {text_validation(validation, missing, Colour::off),
-                                    markdown_validation(validation, missing)}) {
-        for (const char* part : {"K1", "Kleinrock 1975", "queue", "2 s", "± 120 ms", "inside",
-                                 "1 value inside", "K2", "a processor that preempts"}) {
+    const OtherCases others{{{"K3", "A bucket", {"models/a bucket drips"}}},
+                            {{"K2", "Two priorities", "a processor that preempts"}}};
+    for (const std::string& page : {text_validation(validation, others, Colour::off),
+                                    markdown_validation(validation, others)}) {
+        for (const char* part :
+             {"K1", "Kleinrock 1975", "queue", "2 s", "± 120 ms", "inside", "1 value inside", "K2",
+              "a processor that preempts", "K3", "models/a bucket drips"}) {
             CHECK_THAT(page, ContainsSubstring(part));
         }
     }
-    const auto json = nlohmann::json::parse(json_validation(validation, missing));
+    const auto json = nlohmann::json::parse(json_validation(validation, others));
     REQUIRE(json["inside"] == 1);
     REQUIRE(json["scenarios"][0]["scenario"] == "queue");
     REQUIRE(json["scenarios"][0]["values"][0]["expected"] == 2.0);
     REQUIRE(json["scenarios"][0]["values"][0]["verdict"] == "inside");
     REQUIRE(json["not_yet"][0]["case"] == "K2");
+    REQUIRE(json["by_tests"][0]["tests"][0] == "models/a bucket drips");
 }
 
 TEST_CASE("a run that was stopped proves nothing") {
@@ -139,13 +142,16 @@ TEST_CASE("what is known is checked before anything runs") {
                  ContainsSubstring("another way to say"));
 }
 
-TEST_CASE("cases that are missing are read with their places") {
+TEST_CASE("cases that are missing, or held by tests, are read with their places") {
     const auto cases = read_missing_cases(
         "not_yet.json", R"({"cases": [{"case": "K2", "title": "t", "missing": "m"}]})");
     REQUIRE(cases.size() == 1);
     REQUIRE(cases[0].missing == "m");
     REQUIRE_THROWS_AS(read_missing_cases("not_yet.json", R"({"cases": [{"case": "K2"}]})"),
                       InvalidInput);
+    const auto tested = read_tested_cases(
+        "in_tests.json", R"({"cases": [{"case": "K3", "title": "t", "tests": ["a", "b"]}]})");
+    REQUIRE(tested[0].tests == std::vector<std::string>{"a", "b"});
 }
 
 // ---- metrics ------------------------------------------------------------------------------------
