@@ -10,6 +10,7 @@
 #include "sim/run/scenario.hpp"
 #include "sim/run/simulation.hpp"
 #include "tests/catch.hpp"
+#include "tests/effort.hpp"
 #include "tests/everything.hpp"
 
 #include <sys/resource.h>
@@ -626,12 +627,7 @@ Value shrunk(Value scenario, const std::string& kind) {
     return scenario;
 }
 
-// Under the sanitizers, where each takes ten times as long, a quarter of them.
-#ifdef __SANITIZE_ADDRESS__
-constexpr std::uint64_t scenarios = 500;
-#else
-constexpr std::uint64_t scenarios = 2000;
-#endif
+constexpr std::uint64_t scenarios = testing::trials(2000, 300);
 
 }  // namespace
 
