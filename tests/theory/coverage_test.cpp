@@ -267,6 +267,7 @@ bool to_be_written() {
 /// The standard error of 95 % over 200 seeds is 1.5 %: two of them above, three below.
 void require_promise(const Coverage& coverage) {
     INFO(coverage.what << ": " << coverage.covered << " of " << coverage.all);
+    if (few_trials) return;
     REQUIRE(coverage.share() >= 0.90);
     REQUIRE(coverage.share() <= 0.98);
 }
@@ -285,7 +286,7 @@ TEST_CASE("the sojourn of three tiers has the law of its parts") {
 }
 
 TEST_CASE("intervals cover the truth as often as they say, or say that they may not") {
-    const int seeds = to_be_written() ? 1000 : 200;
+    const int seeds = to_be_written() ? 1000 : trials(200, 2);
     std::string page = filled(page_head, {{"seeds", std::to_string(seeds)}});
     const auto take = [&](const Model& model, const Length& length) {
         const std::vector<Coverage> all = printed(model, length, seeds);
@@ -298,7 +299,7 @@ TEST_CASE("intervals cover the truth as often as they say, or say that they may 
     for (const Coverage& coverage : take(three, {"20s", "10 000"})) require_promise(coverage);
 
     const Coverage mean = take(wild_queue(), {"310s", "15 000"}).at(0);
-    REQUIRE((mean.share() >= 0.90 || mean.doubted == mean.all));
+    REQUIRE((few_trials || mean.share() >= 0.90 || mean.doubted == mean.all));
 
     const Length shorter{"70s", "4 800"};
     const Coverage early = stopped(single, shorter, seeds, "mean=10%", single.mean_s);

@@ -140,7 +140,8 @@ inline std::vector<double> mm1_at(double t, double rate, double mean, std::size_
     double log_weight = -pace * t;  // of a Poisson number of jumps
     const auto jumps = static_cast<std::size_t>(pace * t + 10 * std::sqrt(pace * t) + 20);
     for (std::size_t jump = 0; jump <= jumps; ++jump) {
-        for (std::size_t n = 0; n < states; ++n) sum[n] += std::exp(log_weight) * now[n];
+        const double weight = std::exp(log_weight);
+        for (std::size_t n = 0; n < states; ++n) sum[n] += weight * now[n];
         log_weight += std::log(pace * t / static_cast<double>(jump + 1));
         std::vector<double> next(states, 0.0);
         for (std::size_t n = 0; n < states; ++n) {

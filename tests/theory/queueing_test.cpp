@@ -507,7 +507,7 @@ TEST_CASE("M/M/1 fills from empty as the chain does, at every instant") {
                                                    {"room", endless},
                                                    {"work", "exp(1s)"}}));
     constexpr std::array instants{1s, 2s, 5s, 10s, 20s, 50s, 100s};
-    constexpr std::size_t worlds = 10000;
+    constexpr std::size_t worlds = trials(10000, 100);
     std::array<std::vector<double>, instants.size()> inside;
     std::array<std::vector<double>, instants.size()> empty;
     for (std::size_t number = 0; number < worlds; ++number) {
@@ -525,7 +525,7 @@ TEST_CASE("M/M/1 fills from empty as the chain does, at every instant") {
         const auto chances = mm1_at(static_cast<double>(instants[i].count()), 0.8, 1, 150);
         const double mean =
             mean_over(chances, [](std::size_t n) { return static_cast<double>(n); });
-        REQUIRE(Measured{estimate_mean(inside[i]), 6_percent} == mean);
-        REQUIRE(Measured{estimate_mean(empty[i]), 6_percent} == chances[0]);
+        REQUIRE(Measured{estimate_mean(inside[i]), 6_percent, 10000} == mean);
+        REQUIRE(Measured{estimate_mean(empty[i]), 6_percent, 10000} == chances[0]);
     }
 }

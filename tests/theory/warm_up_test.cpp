@@ -18,7 +18,7 @@ constexpr double length_s = 600;
 
 constexpr const char* queue = R"json({
   "version": 1,
-  "run": { "duration": "600s", "warm_up": "$warm_up", "replications": 2500, "seed": 3 },
+  "run": { "duration": "600s", "warm_up": "$warm_up", "replications": $replications, "seed": 3 },
   "components": {
     "users": { "type": "clients", "arrivals": "poisson(9/s)",
                "journeys": { "visit": { "call": "shop.serve" } } },
@@ -27,9 +27,13 @@ constexpr const char* queue = R"json({
   }
 })json";
 
+const std::string replications = std::to_string(trials(2500, 25));
+
 std::unique_ptr<const Scenario> queue_with(const std::string& warm_up) {
     RunWatch watch;
-    return with_warm_up(understood(filled(queue, {{"warm_up", warm_up}})), 1, watch);
+    return with_warm_up(
+        understood(filled(queue, {{"warm_up", warm_up}, {"replications", replications}})), 1,
+        watch);
 }
 
 /// The mean number inside, over the windows of all replications.
@@ -64,7 +68,7 @@ TEST_CASE("a queue that starts empty is biased, and its automatic warm-up takes 
     const Estimate raw = measured(*queue_with("0s"));
     const double bias = bias_after(0);
     REQUIRE(raw.mean == within(4 * raw.standard_error, inside - bias));
-    REQUIRE(raw.upper() < inside);
+    REQUIRE((few_trials || raw.upper() < inside));
 
     const auto settled = queue_with("auto");
     REQUIRE(settled->found_warm_up()->found);
@@ -79,7 +83,8 @@ TEST_CASE("a queue that starts empty is biased, and its automatic warm-up takes 
 TEST_CASE("the automatic warm-up is a function of the scenario, and an assumption of the report") {
     const auto once = queue_with("auto");
     RunWatch watch;
-    const auto again = with_warm_up(understood(filled(queue, {{"warm_up", "auto"}})), 2, watch);
+    const auto again = with_warm_up(
+        understood(filled(queue, {{"warm_up", "auto"}, {"replications", replications}})), 2, watch);
     REQUIRE(once->parameters().run.warm_up == again->parameters().run.warm_up);
     const Assumption& assumption = once->assumptions().back();
     REQUIRE(assumption.path == "run.warm_up");
@@ -94,7 +99,7 @@ TEST_CASE("runs that never settle are too short for a warm-up to be found") {
     // More comes than can be done: the line grows to the end of the run.
     const auto settled = [] {
         RunWatch watch;
-        std::string text = filled(queue, {{"warm_up", "auto"}});
+        std::string text = filled(queue, {{"warm_up", "auto"}, {"replications", replications}});
         text.replace(text.find("poisson(9/s)"), 12, "poisson(12/s)");
         return with_warm_up(understood(text), 1, watch);
     }();
