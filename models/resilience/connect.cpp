@@ -6,10 +6,10 @@
 //
 // When the caller gives up, the connection is given up at once, whatever it is doing.
 //
-// Simplifications: closing takes no time and no port; see also models/network/greeting.hpp.
+// Simplifications: closing takes no time and no port; see also sim/world/greeting.hpp.
 
-#include "models/network/greeting.hpp"
 #include "sim/core/pool.hpp"
+#include "sim/world/greeting.hpp"
 
 #include <utility>
 

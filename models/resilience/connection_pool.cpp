@@ -14,7 +14,7 @@
 // streams only the stream ends. A connection that is still being opened is kept for the next call.
 //
 // With a `transport` a connection is opened by round trips with the endpoint, which works for it
-// (models/network/greeting.hpp); a session that was agreed on there is taken up again for a while,
+// (sim/world/greeting.hpp); a session that was agreed on there is taken up again for a while,
 // unless the endpoint broke a connection since: a process that dies forgets its sessions.
 //
 // Simplifications: no connection is opened before it is asked for or checked before it is used; a
@@ -23,8 +23,8 @@
 // all ended counts as closed; with a policy between the pool and the balancer, streams that begin
 // before the first reply may lead to several endpoints.
 
-#include "models/network/greeting.hpp"
 #include "sim/core/pool.hpp"
+#include "sim/world/greeting.hpp"
 #include "sim/world/inside.hpp"
 #include "sim/world/station.hpp"
 

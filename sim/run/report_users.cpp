@@ -55,7 +55,7 @@ void add_user_sections(Page& page, const RunSetReport& runs) {
                     {"clicks again", Align::right},
                     {"for 100 journeys", Align::right}},
                    {}};
-    for (const std::string& owner : counted.owners_of("abandoned")) {
+    for (const std::string& owner : counted.owners_of("reclicked")) {
         const auto journeys = counted.count(owner, "journeys").value_or(0);
         const auto again = counted.count(owner, "reclicked").value_or(0);
         const double each =

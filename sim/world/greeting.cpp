@@ -1,4 +1,4 @@
-#include "models/network/greeting.hpp"
+#include "sim/world/greeting.hpp"
 
 #include "sim/world/component.hpp"
 
