@@ -185,7 +185,8 @@ public:
           callees_(world, this->name(), parameters.calls),
           choices_(world.stream(this->name() + "/journeys")),
           thinking_(world.stream(this->name() + "/think")),
-          subject_seed_(hash_of(this->name())) {
+          subject_seed_(hash_of(this->name())),
+          comes_again_(parameters.users > 0 || parameters.session) {
         if (parameters.patience || parameters.reclick) moods_.emplace(world, *this);
         if (parameters.session) sessions_.emplace(world, this->name());
     }
@@ -207,19 +208,12 @@ public:
     }
 
     void connect() override {
-        tenant_ = world_.tenant(parameters_.tenant);
         double sum = 0;
         for (const auto& item : parameters_.journeys) {
             sum += item.value.weight;
             journeys_.push_back({Program(item.value.all_steps(), hash_of(item.name), callees_),
-                                 world_.journey(item.name), sum,
-                                 static_cast<std::uint8_t>(item.value.priority),
+                                 books_of(item.name), sum, request_of(item.value),
                                  world_.traces.journey(item.name)});
-            for (const std::string& whose :
-                 {parameters_.region, parameters_.user_class, parameters_.tenant}) {
-                if (whose.empty()) continue;
-                journeys_.back().cohorts.push_back(&world_.cohort(item.name, whose));
-            }
         }
     }
 
@@ -228,7 +222,7 @@ public:
             for (const std::string& name : parameters_.session->path) {
                 path_.push_back(&*std::find_if(
                     journeys_.begin(), journeys_.end(),
-                    [&name](const Kind& kind) { return kind.books.name() == name; }));
+                    [&name](const Kind& kind) { return kind.books.front()->name() == name; }));
             }
         }
         const std::vector<ZoneId> zones = zones_of_users();
@@ -287,11 +281,10 @@ public:
 private:
     struct Kind {
         Program program;
-        Journey& books;
+        std::vector<Journey*> books;  // of all users, then of their region, class and tenant
         double cumulative_weight;
-        std::uint8_t priority;
-        std::size_t trace;                   // the number of the journey in the traces
-        std::vector<Journey*> cohorts = {};  // parts of the books
+        Request request;    // of each of its journeys, but for the subject
+        std::size_t trace;  // the number of the journey in the traces
     };
 
     struct Mood;
@@ -378,6 +371,7 @@ private:
 
         void begin(Visit& visit) { script_.begin(visit, visit.kind->program); }
         void stop(Visit& visit) { script_.stop(visit); }
+        void end(Visit& visit, Reply reply) { finished(visit, reply); }
 
     private:
         void compute(Strand& strand, Duration demand) override {
@@ -403,6 +397,22 @@ private:
         TimeLabelId computing_;
     };
 
+    Request request_of(const JourneyParameters& journey) const {
+        Request request;
+        request.priority = static_cast<std::uint8_t>(journey.priority);
+        request.tenant = world_.tenant(parameters_.tenant);
+        return request;
+    }
+
+    std::vector<Journey*> books_of(const std::string& journey) const {
+        std::vector<Journey*> books{&world_.journey(journey)};
+        for (const std::string* whose :
+             {&parameters_.region, &parameters_.user_class, &parameters_.tenant}) {
+            if (!whose->empty()) books.push_back(&world_.cohort(journey, *whose));
+        }
+        return books;
+    }
+
     std::vector<ZoneId> zones_of_users() const {
         std::vector<ZoneId> zones = zones_of(world_, parameters_.zones);
         if (!parameters_.zones.empty() || parameters_.region.empty()) return zones;
@@ -423,11 +433,9 @@ private:
     void begin(Visit& visit, std::uint64_t subject) {
         visit.kind = path_.empty() ? &choose(subject) : path_[visit.turns];
         visit.started = world_.now();
-        visit.request = {.subject = subject};
-        visit.request.priority = visit.kind->priority;
-        visit.request.tenant = tenant_;
-        visit.kind->books.begin(world_.now());
-        for (Journey* cohort : visit.kind->cohorts) cohort->begin(world_.now());
+        visit.request = visit.kind->request;
+        visit.request.subject = subject;
+        for (Journey* books : visit.kind->books) books->begin(world_.now());
         world_.traces.begin(visit.request, visit.kind->trace);
         if (moods_) start_waiting(visit);
         device_of(visit).begin(visit);
@@ -444,7 +452,10 @@ private:
     }
 
     Device& device_of(const Visit& visit) {
-        if (devices_.size() == 1) return *devices_.front();
+        return devices_.size() == 1 ? *devices_.front() : device_among_many(visit);
+    }
+
+    Device& device_among_many(const Visit& visit) {
         if (parameters_.users > 0) return *devices_[visit.user % devices_.size()];
         const std::uint64_t who = sessions_ ? visit.user : visit.request.subject;
         return *devices_[mix(who, 1) % devices_.size()];
@@ -452,14 +463,9 @@ private:
 
     void finish(Visit& visit, Reply reply) {
         if (visit.mood != nullptr && clicks_after(reply, *visit.mood)) return;
-        conclude(visit, reply);
-    }
-
-    void conclude(Visit& visit, Reply reply) {
         visit.failed = !reply.good();
         const Ending ending{visit.request.subject, visit.started, world_.now(), reply};
-        visit.kind->books.end(ending, world_.causes);
-        for (Journey* cohort : visit.kind->cohorts) cohort->end(ending, world_.causes);
+        for (Journey* books : visit.kind->books) books->end(ending, world_.causes);
         world_.traces.end(visit.request, reply);
     }
 
@@ -468,7 +474,7 @@ private:
             visit.fate = Visit::Fate::over;
             return;
         }
-        if (visit.fate == Visit::Fate::present) go_on(visit);
+        if (visit.fate == Visit::Fate::present && comes_again_) go_on(visit);
         visits_.release(visit);
     }
 
@@ -618,7 +624,7 @@ private:
         end_waiting(mood);
         visit.fate = Visit::Fate::held;
         if (under_way) device_of(visit).stop(visit);
-        conclude(visit, {Outcome::cancelled, moods_->gave_up});
+        device_of(visit).end(visit, {Outcome::cancelled, moods_->gave_up});
         go_on(visit);
         if (under_way && visit.fate == Visit::Fate::held) {
             visit.fate = Visit::Fate::forgotten;
@@ -646,7 +652,7 @@ private:
     Stream choices_;
     Stream thinking_;
     std::uint64_t subject_seed_;
-    std::uint8_t tenant_ = 0;
+    bool comes_again_;  // a user, after a journey
     std::vector<Kind> journeys_;
     std::vector<Kind*> path_;  // of sessions that have one
     std::optional<Moods> moods_;

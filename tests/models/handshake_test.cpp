@@ -29,7 +29,8 @@ std::string over_the_ocean(const std::string& users, const std::string& policy,
            users + R"j(, "journeys": {"ask": {"call": "shop.ask"}},
                       "calls": {"shop": {"policy": [)j" +
            policy + R"j(]}}},
-            "shop": {"type": "service", "zones": ["b"], "tls": {"full": "2ms", "resumed": "1ms"},
+            "shop": {"type": "service", "zones": ["b"],
+                     "tls": {"full": "2ms", "resumed": "1ms"},
                      "operations": {"ask": {"steps": [)j" +
            steps + "]}}}}" + more + "}";
 }

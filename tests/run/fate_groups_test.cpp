@@ -78,9 +78,9 @@ TEST_CASE("a fault of a group hits those who belong and nobody else") {
     CHECK(during(R"({"component": "shop", "share": "25%"})") == testing::within(0.005, 2. / 8));
     CHECK(during(R"({"component": "shop", "instances": 3})") == testing::within(0.005, 3. / 8));
     SECTION("who belongs twice is hit once") {
-        const double served = during(R"({"component": "shop", "instances": 3},
-                                        {"component": "shop", "share": "50%"})");
-        CHECK(served == testing::within(0.005, 4. / 8));
+        const char* both = R"({"component": "shop", "instances": 3},
+                              {"component": "shop", "share": "50%"})";
+        CHECK(during(both) == testing::within(0.005, 4. / 8));
     }
     SECTION("a target narrows the group down") {
         CHECK(during(R"("shop")", R"(, "zone": "b")") == testing::within(0.005, 4. / 8));
