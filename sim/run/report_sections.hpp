@@ -18,6 +18,9 @@ void add_world_sections(Page& page, const Report& report);
 /// Root causes of failed requests, and whether they point at the right ones.
 void add_cause_sections(Page& page, const Attribution& attribution);
 
+/// How many instances there were, where somebody changes that.
+void add_replica_section(Page& page, const RunSetReport& runs);
+
 /// Laws beside measurements.
 void add_theory_section(Page& page, const std::vector<TheoryLine>& lines);
 
