@@ -18,6 +18,9 @@ constexpr Duration metastable_after = std::chrono::minutes(5);
 constexpr Duration shortest_bucket = std::chrono::seconds(10);
 constexpr double least_journeys = 400;
 
+// One journey may be rare, and is not waited for longer than this.
+constexpr Duration longest_bucket = std::chrono::minutes(1);
+
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// Journeys that succeeded, in steps of one second: those of this name, or all.
@@ -63,6 +66,7 @@ public:
         end_ = fault.length ? second_of(fault.at + *fault.length) : seconds;
         ends_ = fault.length.has_value() && end_ < seconds;
         choose_bucket();
+        if (journey != nullptr) bucket_ = std::min(bucket_, second_of(longest_bucket));
     }
 
     Comparison compare() const {

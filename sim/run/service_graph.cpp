@@ -102,7 +102,8 @@ private:
         return box.is_silent() ? arcs_of(box.edges) : arcs_of(from.demand);
     }
 
-    /// Of those that a call may be passed to instead of one another, one must work.
+    /// Of those that a call may be passed to instead of one another, one must work; whoever gets a
+    /// call when nothing fails is no substitute for who gets none.
     ServiceGraph::Need need_from(std::size_t number, const std::vector<ServiceGraph::Arc>& arcs) {
         const Demand demand = graph_.vertices[number].demand;
         if (!demand.need.parts.empty()) return resolved(demand.need);
@@ -117,7 +118,7 @@ private:
                 one_of.parts.push_back({0, {}, arc.to});
             }
         }
-        if (!one_of.parts.empty()) all.push_back(std::move(one_of));
+        if (all.empty() && !one_of.parts.empty()) all.push_back(std::move(one_of));
         return all_of(std::move(all));
     }
 

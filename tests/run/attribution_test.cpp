@@ -24,7 +24,8 @@ const std::string shop = R"json(
         "journeys": { "look": { "weight": 8, "call": "web.look" },
                       "pay": { "weight": 1, "call": "web.pay" },
                       "find": { "weight": 1, "call": "finder.find" } },
-        "calls": { "web": { "policy": ["timeout(2s)"] }, "finder": { "policy": ["timeout(1s)"] } } },
+        "calls": { "web": { "policy": ["timeout(2s)"] },
+                   "finder": { "policy": ["timeout(1s)"] } } },
     "web": { "type": "service", "instances": 2, "cores": 2, "threads": 50, "queue": 50,
         "operations": { "look": { "steps": [ { "cpu": "exp(2ms)" }, { "call": "pages.get" } ] },
                         "pay": { "steps": [ { "cpu": "exp(4ms)" }, { "call": "bank.pay" } ] } },
@@ -79,7 +80,8 @@ const std::string crowd =
 const std::string dead_finder =
     R"({ "target": { "component": "finder" }, "at": "60s", "for": "20s", "crash": true })";
 const std::string cut =
-    R"({ "target": { "component": "web", "to": "bank" }, "at": "90s", "for": "15s", "partition": true })";
+    R"({ "target": { "component": "web", "to": "bank" }, "at": "90s", "for": "15s",
+         "partition": true })";
 const std::string slow_db =
     R"({ "target": { "component": "db" }, "at": "150s", "for": "20s", "slow": 20 })";
 

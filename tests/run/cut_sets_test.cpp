@@ -156,7 +156,8 @@ TEST_CASE("of two ways both must be cut, and what both lead to is a single point
         "left": {"type": "load_balancer", "target": "shop"},
         "right": {"type": "load_balancer", "target": "shop"},
         "shop": {"type": "service", "instances": 3, "operations": {
-            "look": {"steps": [{"try": [{"call": "near.get"}], "otherwise": [{"call": "far.get"}]}]},
+            "look": {"steps": [{"try": [{"call": "near.get"}],
+                                "otherwise": [{"call": "far.get"}]}]},
             "pay": {"steps": [{"call": "bank.pay"}, {"call": "mails.send"},
                               {"call": "ads.show"}]}},
             "calls": {"ads": {"policy": ["fallback"]}}},

@@ -24,7 +24,8 @@ FaultVerdict verdict_of(const std::string& policy, const std::string& fault) {
                 "mails": { "topic": "placed", "call": "notify.mail", "consumers": 10,
                            "journey": "mail", "policy": [)json" +
                                               policy + R"json(] } } },
-            "notify": { "type": "service", "operations": { "mail": { "steps": [ { "cpu": "exp(5ms)" } ] } } } },
+            "notify": { "type": "service", "operations": {
+                "mail": { "steps": [ { "cpu": "exp(5ms)" } ] } } } },
         "faults": [ )json" + fault + " ] }",
                                           "verdict", testing::everything());
     RunWatch watch;
