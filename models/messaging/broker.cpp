@@ -99,8 +99,12 @@ public:
             OperationDemand operation{topic.name, {}};
             for (const auto& item : parameters_.subscriptions) {
                 if (!item.value.feeds(topic.name)) continue;
-                operation.demand.calls.push_back(
-                    {.target = item.value.call, .needed = false, .at_once = at_once});
+                operation.demand.calls.push_back({.target = item.value.call,
+                                                  .needed = false,
+                                                  .at_once = at_once,
+                                                  .awaited = false});
+                work.consumers.push_back({item.name, topic.name, item.value.call,
+                                          item.value.at_a_time(topic.value.partitions)});
             }
             work.operations.push_back(std::move(operation));
         }
@@ -218,8 +222,7 @@ private:
             lines.resize(exclusive ? std::size_t(std::min(parameters.consumers, most)) : 1);
             for (Line& line : lines) {
                 line.group = this;
-                line.room =
-                    exclusive ? parameters.prefetch : parameters.consumers * parameters.prefetch;
+                line.room = parameters.at_a_time(most) / static_cast<std::int64_t>(lines.size());
             }
         }
 

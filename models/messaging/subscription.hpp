@@ -5,6 +5,7 @@
 
 #include "sim/config/fields.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -60,6 +61,12 @@ struct SubscriptionTerms {
     void describe(Fields& fields);
 
     bool feeds(std::string_view wanted) const { return topic == wanted; }
+
+    /// How many messages all consumers together work on at the same time.
+    std::int64_t at_a_time(std::int64_t partitions) const {
+        const bool exclusive = assignment == Assignment::exclusive;
+        return (exclusive ? std::min(consumers, partitions) : consumers) * prefetch;
+    }
 
 private:
     void describe_consumers(Fields& fields);

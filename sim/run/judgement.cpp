@@ -18,14 +18,18 @@ constexpr Duration metastable_after = std::chrono::minutes(5);
 constexpr Duration shortest_bucket = std::chrono::seconds(10);
 constexpr double least_journeys = 400;
 
+// One journey may be rare, and is not waited for longer than this.
+constexpr Duration longest_bucket = std::chrono::minutes(1);
+
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// Journeys that succeeded, in steps of one second.
-std::vector<double> good_by_second(const Replication& run) {
+/// Journeys that succeeded, in steps of one second: those of this name, or all.
+std::vector<double> good_by_second(const Replication& run, const std::string* wanted) {
     const auto seconds =
         static_cast<std::size_t>(std::ceil(in_seconds(run.end - start_of_run) - 1e-9));
     std::vector<double> good(seconds, 0.0);
     for (const Journey& journey : run.journeys) {
+        if (wanted != nullptr && journey.name() != *wanted) continue;
         const Series& ends = journey.ends();
         const double width = in_seconds(ends.width());
         for (std::size_t i = 0; i < ends.windows().size(); ++i) {
@@ -46,12 +50,15 @@ struct Comparison {
     double recovery_s;
     double lost;
     bool conclusive;
+    std::vector<std::string> journeys = {};  // that are no better off than this, where others are
 };
 
 class PairJudge {
 public:
-    PairJudge(const FaultParameters& fault, const Replication& with, const Replication& without)
-        : good_(good_by_second(with)), pair_(good_by_second(without)) {
+    /// Of one journey, or of all together.
+    PairJudge(const FaultParameters& fault, const Replication& with, const Replication& without,
+              const std::string* journey = nullptr)
+        : good_(good_by_second(with, journey)), pair_(good_by_second(without, journey)) {
         const std::size_t seconds = std::min(good_.size(), pair_.size());
         good_.resize(seconds);
         pair_.resize(seconds);
@@ -59,6 +66,7 @@ public:
         end_ = fault.length ? second_of(fault.at + *fault.length) : seconds;
         ends_ = fault.length.has_value() && end_ < seconds;
         choose_bucket();
+        if (journey != nullptr) bucket_ = std::min(bucket_, second_of(longest_bucket));
     }
 
     Comparison compare() const {
@@ -105,7 +113,9 @@ private:
             good += good_[s];
             pair += pair_[s];
         }
-        return good < recovered_share * pair;
+        // A bucket that a short run leaves with few journeys is given the benefit of their chance.
+        const double noise = pair < least_journeys ? 2 * std::sqrt(pair) : 0;
+        return good < recovered_share * pair - noise;
     }
 
     std::size_t last_bucket() const { return good_.size() > bucket_ ? good_.size() - bucket_ : 0; }
@@ -143,13 +153,30 @@ private:
     bool ends_ = false;
 };
 
+/// The whole is no better off than its worst journey.
+Comparison compare(const FaultParameters& fault, const Replication& with,
+                   const Replication& without) {
+    Comparison worst = PairJudge(fault, with, without).compare();
+    if (with.journeys.size() < 2) return worst;
+    const Fate whole = worst.fate;
+    for (const Journey& journey : with.journeys) {
+        const Comparison one = PairJudge(fault, with, without, &journey.name()).compare();
+        if (one.fate > worst.fate) worst.journeys.clear();
+        if (one.fate > whole && one.fate >= worst.fate) worst.journeys.push_back(journey.name());
+        worst.fate = std::max(worst.fate, one.fate);
+        worst.recovery_s = std::max(worst.recovery_s, one.recovery_s);
+        worst.conclusive = worst.conclusive && one.conclusive;
+    }
+    return worst;
+}
+
 std::vector<Comparison> compare_all(const FaultParameters& fault,
                                     const std::vector<Replication>& with,
                                     const std::vector<Replication>& without) {
     std::vector<Comparison> results;
     for (std::size_t i = 0; i < with.size(); ++i) {
         if (with[i].interrupted || without[i].interrupted) continue;
-        results.push_back(PairJudge(fault, with[i], without[i]).compare());
+        results.push_back(compare(fault, with[i], without[i]));
     }
     return results;
 }
@@ -217,6 +244,7 @@ private:
         }
         if (!lost.empty()) verdict.lost = estimate_mean(lost);
         verdict.worlds = worlds_of(verdict.fates, lost);
+        for (FaultVerdict::World& world : verdict.worlds) add_journeys(pairs, world);
         if (!verdict.recovery_s.empty()) verdict.recovery_time = estimate_mean(verdict.recovery_s);
         return verdict;
     }
@@ -240,11 +268,25 @@ private:
                 if (fates[i] == fate) lost_here.push_back(lost[i]);
             }
             if (lost_here.empty()) continue;
-            worlds.push_back({fate, lost_here.size(),
+            worlds.push_back({fate,
+                              lost_here.size(),
                               wilson_interval(lost_here.size(), fates.size()),
-                              estimate_mean(lost_here)});
+                              estimate_mean(lost_here),
+                              {}});
         }
         return worlds;
+    }
+
+    static void add_journeys(const std::vector<Comparison>& pairs, FaultVerdict::World& world) {
+        for (const Comparison& pair : pairs) {
+            if (pair.fate != world.fate) continue;
+            for (const std::string& journey : pair.journeys) {
+                auto& known = world.journeys;
+                if (std::find(known.begin(), known.end(), journey) == known.end()) {
+                    known.push_back(journey);
+                }
+            }
+        }
     }
 
     static std::vector<double> recovery_times(const std::vector<FaultVerdict>& faults) {

@@ -43,7 +43,8 @@ struct ExpectationVerdict {
     Verdict verdict;
 };
 
-/// What became of the system after a fault, in one replication, against its pair without faults.
+/// What became of the system after a fault, in one replication, against its pair without faults:
+/// of all journeys together and of each, those behind a broker included.
 enum class Fate : std::uint8_t {
     recovered,   // goodput is back where the pair's is, and stays there
     degraded,    // it is not, but the fault has not ended, or goodput comes and goes
@@ -61,6 +62,7 @@ struct FaultVerdict {
         std::size_t seeds;
         Interval share;  // of all seeds (Wilson)
         Estimate lost;
+        std::vector<std::string> journeys;  // that are not back, where others are
     };
 
     std::vector<Fate> fates;         // by replication

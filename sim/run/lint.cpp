@@ -81,6 +81,13 @@ public:
         return std::nullopt;
     }
 
+    bool has(std::string_view type, std::size_t from, std::size_t to) const {
+        const std::vector<Value>& list = policies(from, to);
+        return std::any_of(list.begin(), list.end(), [type](const Value& policy) {
+            return policy.find("type")->text() == type;
+        });
+    }
+
 private:
     const std::vector<Value>& policies(std::size_t from, std::size_t to) const {
         static const std::vector<Value> none;
@@ -313,6 +320,20 @@ private:
 };
 
 }  // namespace
+
+Forgiven forgiven_calls(const Scenario& scenario, const ServiceGraph& graph) {
+    const Edges policies(scenario, graph);
+    Forgiven forgiven;
+    const auto look = [&](std::size_t from, const std::vector<ServiceGraph::Arc>& arcs) {
+        for (const ServiceGraph::Arc& arc : arcs) {
+            const std::size_t to = graph.vertices[arc.to].component;
+            if (policies.has("fallback", from, to)) forgiven.insert({from, to});
+        }
+    };
+    for (const auto& vertex : graph.vertices) look(vertex.component, vertex.arcs);
+    for (const auto& journey : graph.journeys) look(journey.component, journey.arcs);
+    return forgiven;
+}
 
 std::vector<Finding> lint_policies(const Scenario& scenario, const ServiceGraph& graph) {
     return Lint(scenario, graph).findings();

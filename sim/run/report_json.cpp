@@ -369,7 +369,8 @@ Value json(const FaultVerdict::World& world) {
          {"seeds", json(std::uint64_t{world.seeds})},
          {"share_lower", json(world.share.lower)},
          {"share_upper", json(world.share.upper)},
-         {"lost_requests", json(Measured{world.lost.mean, world.lost.half_width})}});
+         {"lost_requests", json(Measured{world.lost.mean, world.lost.half_width})},
+         {"journeys", list_of(world.journeys, [](const auto& name) { return Value(name); })}});
 }
 
 Value json(const FaultVerdict& fault) {

@@ -19,6 +19,12 @@ std::string plural(std::uint64_t count, const std::string& noun) {
     return readable_count(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
 // ---- the opening --------------------------------------------------------------------------------
 
 Line interruption(const CompletionReport& completion) {
@@ -167,13 +173,18 @@ Mark mark_of(Fate fate) {
 std::string fate_text(const FaultVerdict& fault, const FaultVerdict::World& world) {
     std::string text = std::string(name_of(world.fate)) + " in " + std::to_string(world.seeds) +
                        " of " + std::to_string(fault.fates.size());
+    if (!world.journeys.empty()) text += " (" + joined(world.journeys) + ")";
     if (fault.worlds.size() == 1) return text;
     const auto percent = [](double share) { return std::to_string(std::lround(100 * share)); };
     return text + ", so in " + percent(world.share.lower) + " to " + percent(world.share.upper) +
            " % of all seeds";
 }
 
+/// More load may mean more that succeed.
 std::string lost_text(const Estimate& lost) {
+    if (lost.mean < 0) {
+        return "none: " + readable_number({-lost.mean, lost.half_width}) + " more succeeded";
+    }
     return readable_number({lost.mean, lost.half_width});
 }
 
@@ -500,12 +511,6 @@ void add_finding_section(Page& page, const std::vector<Finding>& findings) {
 
 // ---- audits, assumptions, reproduction ----------------------------------------------------------
 
-std::string joined(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-    return text;
-}
-
 Section audit_section(const AuditReport& audits) {
     Section section{"Audits", "laws that must hold in every run", {}};
     if (audits.all_hold()) {
@@ -609,6 +614,7 @@ Page page_of(const Report& report) {
         add_failed_time_section(page, report.fault_spans, report.failed_times);
     }
     add_component_section(page, report.runs.components);
+    add_replica_section(page, report.runs);
     add_edge_section(page, report.runs.edges);
     add_cost_section(page, report.runs);
     add_theory_section(page, report.theory);

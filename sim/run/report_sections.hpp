@@ -21,6 +21,9 @@ void add_cause_sections(Page& page, const Attribution& attribution);
 /// Of clients whose users do not wait for ever, and of those who stay for sessions.
 void add_user_sections(Page& page, const RunSetReport& runs);
 
+/// How many instances there were, where somebody changes that.
+void add_replica_section(Page& page, const RunSetReport& runs);
+
 /// Laws beside measurements.
 void add_theory_section(Page& page, const std::vector<TheoryLine>& lines);
 

@@ -2,6 +2,7 @@
 
 #include "sim/world/component.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <map>
 #include <utility>
@@ -36,8 +37,11 @@ public:
         // Whoever passes calls on has the operations that it is asked for.
         for (std::size_t i = 0; i < graph_.vertices.size(); ++i) {
             std::vector<ServiceGraph::Arc> arcs = arcs_from(i);
+            ServiceGraph::Need need = need_from(i, arcs);
             graph_.vertices[i].arcs = std::move(arcs);
+            graph_.vertices[i].need = std::move(need);
         }
+        for (std::size_t i = 0; i < graph_.components.size(); ++i) add_consumers(i);
         return std::move(graph_);
     }
 
@@ -48,8 +52,47 @@ private:
         for (const JourneyDemand& journey : source.journeys) sum += journey.weight;
         for (const JourneyDemand& journey : source.journeys) {
             graph_.journeys.push_back({journey.name, component, sum > 0 ? journey.weight / sum : 0,
-                                       arcs_of(journey.demand)});
+                                       arcs_of(journey.demand), resolved(journey.demand.need)});
         }
+    }
+
+    /// What consumers do at a time, as a resource of the messages that come.
+    void add_consumers(std::size_t component) {
+        Workload& work = graph_.components[component].work;
+        for (const Consumers& consumers : work.consumers) {
+            Resource resource{"consumers of " + consumers.name,
+                              static_cast<double>(consumers.at_a_time),
+                              {},
+                              {},
+                              false};
+            std::vector<bool> on_way(graph_.vertices.size(), false);
+            const double least = least_s(vertex(consumers.target), on_way);
+            for (const OperationDemand& operation : work.operations) {
+                resource.per_call.push_back(operation.name == consumers.operation ? least : 0);
+            }
+            work.resources.push_back(std::move(resource));
+        }
+    }
+
+    /// What a call takes at least, on average, if nobody waits for anything.
+    double least_s(std::size_t number, std::vector<bool>& on_way) const {
+        const ServiceGraph::Vertex& vertex = graph_.vertices[number];
+        if (on_way[number]) return 0;
+        on_way[number] = true;
+        const Demand& demand = vertex.demand;
+        double own = graph_.components[vertex.component].work.passes_in_s;
+        if (demand.in_sequence)
+            own += demand.wait_s.value_or(0) + (demand.at_most ? 0 : demand.cpu_s);
+        double sum = 0;
+        double longest = 0;
+        for (const ServiceGraph::Arc& arc : vertex.arcs) {
+            if (!arc.calls.awaited || arc.calls.at_most) continue;
+            const double time = arc.calls.count * least_s(arc.to, on_way);
+            sum += time;
+            longest = std::max(longest, time);
+        }
+        on_way[number] = false;
+        return own + (demand.in_sequence ? sum : longest);
     }
 
     std::vector<ServiceGraph::Arc> arcs_from(std::size_t number) {
@@ -57,6 +100,38 @@ private:
         const ServiceGraph::Box& box = graph_.components[from.component];
         if (!box.work.passes_to.empty()) return arcs_of(from.operation, box.work);
         return box.is_silent() ? arcs_of(box.edges) : arcs_of(from.demand);
+    }
+
+    /// Of those that a call may be passed to instead of one another, one must work; whoever gets a
+    /// call when nothing fails is no substitute for who gets none.
+    ServiceGraph::Need need_from(std::size_t number, const std::vector<ServiceGraph::Arc>& arcs) {
+        const Demand demand = graph_.vertices[number].demand;
+        if (!demand.need.parts.empty()) return resolved(demand.need);
+        std::vector<ServiceGraph::Need> all;
+        ServiceGraph::Need one_of{1, {}, {}};
+        const bool passes =
+            !graph_.components[graph_.vertices[number].component].work.passes_to.empty();
+        for (const ServiceGraph::Arc& arc : arcs) {
+            if (arc.calls.needed) {
+                all.push_back({0, {}, arc.to});
+            } else if (passes) {
+                one_of.parts.push_back({0, {}, arc.to});
+            }
+        }
+        if (all.empty() && !one_of.parts.empty()) all.push_back(std::move(one_of));
+        return all_of(std::move(all));
+    }
+
+    ServiceGraph::Need resolved(const Need& need) {
+        if (need.call) return {0, {}, vertex(*need.call)};
+        ServiceGraph::Need made{need.at_least, {}, {}};
+        for (const Need& part : need.parts) made.parts.push_back(resolved(part));
+        return made;
+    }
+
+    static ServiceGraph::Need all_of(std::vector<ServiceGraph::Need> parts) {
+        const std::size_t count = parts.size();
+        return {count, std::move(parts), {}};
     }
 
     std::vector<ServiceGraph::Arc> arcs_of(const Demand& demand) {

@@ -9,6 +9,7 @@
 #include "sim/world/demand.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,12 +33,20 @@ struct ServiceGraph {
         MeanCalls calls;
     };
 
+    /// What must work: a vertex, or so many of the parts.
+    struct Need {
+        std::size_t at_least = 0;
+        std::vector<Need> parts = {};
+        std::optional<std::size_t> vertex = {};  // instead of parts
+    };
+
     /// One operation of one component.
     struct Vertex {
         std::size_t component;
         std::string operation;
         Demand demand;
         std::vector<Arc> arcs;
+        Need need = {};
     };
 
     struct Journey {
@@ -45,6 +54,7 @@ struct ServiceGraph {
         std::size_t component;
         double share;  // of the load that begins at the component
         std::vector<Arc> arcs;
+        Need need = {};
     };
 
     std::vector<Box> components;

@@ -1,6 +1,7 @@
 #include "sim/run/topology.hpp"
 
 #include "sim/config/units.hpp"
+#include "sim/run/cut_sets.hpp"
 #include "sim/run/lint.hpp"
 #include "sim/run/service_graph.hpp"
 #include "sim/run/shared_fate.hpp"
@@ -30,7 +31,6 @@ using Link = std::pair<std::size_t, std::size_t>;
 
 bool every_arc(const ServiceGraph::Arc&) { return true; }
 bool taken(const ServiceGraph::Arc& arc) { return arc.calls.count > 0; }
-bool needed(const ServiceGraph::Arc& arc) { return arc.calls.needed; }
 
 /// "11.2", "0.00123", "1234": three digits, or all before the point.
 std::string few_digits(double number) {
@@ -278,6 +278,7 @@ private:
         if (source.think_s > 0) bound = static_cast<double>(source.users) / source.think_s;
         for (std::size_t i = 0; i < graph_.components.size(); ++i) {
             for (const Resource& resource : graph_.components[i].work.resources) {
+                if (!resource.holds_up) continue;
                 const double each = needed_of(graph_, i, resource, visits);
                 if (each > 0) bound = std::min(bound, resource.available / each);
             }
@@ -435,7 +436,7 @@ public:
         for (const auto& journey : graph_.journeys) {
             topology_.journeys.push_back({journey.name, {}, false, dominators_of(journey)});
         }
-        find_single_points();
+        find_cuts();
         Prediction(graph_, scenario_.parameters().run.duration).predict(topology_);
         for (Finding& finding : lint_policies(scenario_, graph_)) {
             topology_.findings.push_back(std::move(finding));
@@ -492,6 +493,7 @@ private:
                 if (more[i]) component_seen[graph_.vertices[i].component] = true;
             }
         }
+        mark_checked(seen);
         for (std::size_t i = 0; i < graph_.components.size(); ++i) {
             if (component_seen[i] || !graph_.components[i].callable) continue;
             topology_.unreached.push_back(name(i));
@@ -509,6 +511,19 @@ private:
                 "what " + name(i) +
                     " asks of others is not known: loads behind it are predicted "
                     "too low");
+        }
+    }
+
+    /// Somebody asks for it, though no journey does.
+    void mark_checked(std::vector<bool>& seen) const {
+        std::set<std::string> checked;
+        for (const ServiceGraph::Box& component : graph_.components) {
+            for (const Edge& edge : component.edges) {
+                if (edge.kind == "checks") checked.insert(edge.component + "." + edge.operation);
+            }
+        }
+        for (std::size_t i = 0; i < seen.size(); ++i) {
+            if (checked.contains(graph_.name_of(i))) seen[i] = true;
         }
     }
 
@@ -567,38 +582,55 @@ private:
         return list;
     }
 
-    void find_single_points() {
-        for (std::size_t i = 0; i < graph_.components.size(); ++i) {
-            if (graph_.components[i].work.instances != 1 || !graph_.components[i].callable)
-                continue;
-            SinglePoint point{name(i), {}, {}};
-            for (std::size_t j = 0; j < graph_.journeys.size(); ++j) {
-                if (!depends(graph_.journeys[j], i)) continue;
-                const std::string& journey = graph_.journeys[j].name;
-                const bool told = std::find(point.journeys.begin(), point.journeys.end(),
-                                            journey) != point.journeys.end();
-                if (!told) point.journeys.push_back(journey);
-                add_cut_off(point, topology_.journeys[j].dominators);
-            }
-            if (point.journeys.empty()) continue;
-            const bool several = point.journeys.size() > 1;
-            std::string sentence = listed(point.journeys) +
-                                   (several ? " depend on " : " depends on ") + point.component +
-                                   ", of which there is one instance";
-            if (!point.cuts_off.empty()) {
-                sentence += "; nothing else leads to " + listed(point.cuts_off);
-            }
-            add(Severity::warning, "single_point", {point.component}, std::move(sentence));
-            topology_.single_points.push_back(std::move(point));
+    /// Each name once, for several sources may begin a journey of the same name.
+    std::vector<std::string> journeys(const CutSets::Cut& cut) const {
+        std::vector<std::string> names;
+        for (const std::size_t j : cut.journeys) {
+            const std::string& journey = graph_.journeys[j].name;
+            const bool told = std::find(names.begin(), names.end(), journey) != names.end();
+            if (!told) names.push_back(journey);
         }
+        return names;
     }
 
-    bool depends(const ServiceGraph::Journey& journey, std::size_t component) const {
-        const std::vector<bool> seen = reached(graph_, journey.arcs, needed);
-        for (std::size_t i = 0; i < seen.size(); ++i) {
-            if (seen[i] && graph_.vertices[i].component == component) return true;
+    void find_cuts() {
+        const CutSets cuts = cut_sets(graph_, forgiven_calls(scenario_, graph_));
+        for (const CutSets::Cut& cut : cuts.singles) add_single_point(cut);
+        for (const CutSets::Cut& cut : cuts.pairs) add_pair(cut);
+        if (cuts.complete) return;
+        add(Severity::note, "cut_pair", {},
+            "too many components have one instance for pairs of them to be looked at");
+    }
+
+    void add_single_point(const CutSets::Cut& cut) {
+        SinglePoint point{name(cut.components.front()), journeys(cut), {}};
+        for (const std::size_t j : cut.journeys) {
+            add_cut_off(point, topology_.journeys[j].dominators);
         }
-        return false;
+        const bool several = point.journeys.size() > 1;
+        std::string sentence = listed(point.journeys) + (several ? " depend on " : " depends on ") +
+                               point.component + ", of which there is one instance";
+        if (!point.cuts_off.empty()) {
+            sentence += "; nothing else leads to " + listed(point.cuts_off);
+        }
+        add(Severity::warning, "single_point", {point.component}, std::move(sentence));
+        topology_.single_points.push_back(std::move(point));
+    }
+
+    void add_pair(const CutSets::Cut& cut) {
+        CutPair pair{name(cut.components.front()), name(cut.components.back()), journeys(cut)};
+        const std::string s = pair.journeys.size() > 1 ? "" : "s";
+        const std::string who = listed(pair.journeys);
+        const std::string& first = pair.first;
+        if (first == pair.second) {
+            add(Severity::note, "cut_pair", {first},
+                who + " depend" + s + " on " + first + ", of which there are two instances");
+        } else {
+            add(Severity::note, "cut_pair", {first, pair.second},
+                who + " fail" + s + " when " + first + " and " + pair.second +
+                    " are away together");
+        }
+        topology_.cut_pairs.push_back(std::move(pair));
     }
 
     static void add_cut_off(SinglePoint& point,

@@ -56,6 +56,13 @@ struct SinglePoint {
     std::vector<std::string> cuts_off;  // what some journey reaches only through it
 };
 
+/// Two instances that journeys depend on one of: of two components, or of the same one.
+struct CutPair {
+    std::string first;
+    std::string second;
+    std::vector<std::string> journeys;
+};
+
 struct PredictedLoad {
     std::string component;
     std::string operation;
@@ -92,6 +99,7 @@ struct Topology {
     std::vector<std::string> articulation_points;  // without it the graph falls apart
     std::vector<JourneyTopology> journeys;
     std::vector<SinglePoint> single_points;
+    std::vector<CutPair> cut_pairs;
     std::vector<PredictedLoad> loads;  // empty where calls multiply without end
     std::vector<PredictedCalls> calls;
     std::vector<PredictedUse> uses;

@@ -217,6 +217,10 @@ private:
     }
 
     Model model_of(const Line& line) const {
+        if (!line.resource->holds_up) {
+            return {.objection =
+                        "what exceeds it waits; messages take longer than this if calls wait"};
+        }
         if (!line.resource->servers) return {.objection = "a limit: what exceeds it is refused"};
         if (line.resource->available == 0) return {.objection = "there is none of it"};
         const Servers& servers = *line.resource->servers;

@@ -38,7 +38,10 @@ public:
         }
     }
 
-    Demand demand() && { return std::move(demand_); }
+    Demand demand() && {
+        demand_.need = Need::all_of(std::move(row_));
+        return std::move(demand_);
+    }
 
 private:
     template <class Step>
@@ -64,6 +67,7 @@ private:
 
     void add(const CallStep& step, Circumstances at) {
         call(step.target, at.times * step.probability.value * mean_count(step.count), at);
+        row_.push_back({0, {}, step.target});
         time_passed_ = true;
     }
 
@@ -86,7 +90,7 @@ private:
             there.times *= sum > 0 ? branch.weight / sum : 0;
             branches.emplace_back(&branch.steps, there);
         }
-        add_alternatives(branches);
+        row_.push_back(Need::all_of(add_alternatives(branches)));
     }
 
     void add(const ParallelStep& step, Circumstances at) {
@@ -101,19 +105,33 @@ private:
         if (some_suffice && branch_count > 1) at.needed = false;
         std::vector<std::pair<const Steps*, Circumstances>> branches;
         for (const Branch& branch : step.branches) branches.emplace_back(&branch.steps, at);
-        add_alternatives(branches);
+        std::vector<Need> rows = add_alternatives(branches);
+        if (step.on_failure == BranchFailure::ignore && !some_suffice) return;
+        const auto needed = static_cast<std::size_t>((wanted + step.copies - 1) / step.copies);
+        row_.push_back({needed, std::move(rows), {}});
     }
 
-    /// Each begins at the same instant; time has passed after them if it has in any.
-    void add_alternatives(const std::vector<std::pair<const Steps*, Circumstances>>& branches) {
+    /// Each begins at the same instant; time has passed after them if it has in any. Says what each
+    /// of them needs.
+    std::vector<Need> add_alternatives(
+        const std::vector<std::pair<const Steps*, Circumstances>>& branches) {
         const bool before = time_passed_;
         bool after = before;
+        std::vector<Need> needs;
         for (const auto& [steps, at] : branches) {
             time_passed_ = before;
-            add(*steps, at);
+            needs.push_back(need_of(*steps, at));
             after |= time_passed_;
         }
         time_passed_ = after;
+        return needs;
+    }
+
+    /// Adds the steps, and says what they need instead of adding that.
+    Need need_of(const Steps& steps, Circumstances at) {
+        std::vector<Need> before = std::exchange(row_, {});
+        add(steps, at);
+        return Need::all_of(std::exchange(row_, std::move(before)));
     }
 
     void add(const RepeatStep& step, Circumstances at) {
@@ -123,12 +141,14 @@ private:
 
     void add(const TryStep& step, Circumstances at) {
         at.needed = false;
-        add(step.steps, at);
+        std::vector<Need> either{need_of(step.steps, at)};
         at.times = 0;
-        add(step.otherwise, at);
+        either.push_back(need_of(step.otherwise, at));
+        row_.push_back({1, std::move(either), {}});
     }
 
     Demand demand_;
+    std::vector<Need> row_;  // what the steps so far need, all of it
     bool time_passed_ = false;
     bool computes_ = false;
 };

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace prodsim {
@@ -25,6 +26,18 @@ struct MeanCalls {
     bool awaited = true;   // the caller goes on when it is answered
 };
 
+/// What must work for an execution to succeed: a call, or so many of the parts.
+struct Need {
+    std::size_t at_least = 0;
+    std::vector<Need> parts = {};
+    std::optional<OperationName> call = {};  // instead of parts
+
+    static Need all_of(std::vector<Need> parts) {
+        const std::size_t count = parts.size();
+        return {count, std::move(parts), {}};
+    }
+};
+
 /// What one execution asks for.
 struct Demand {
     double cpu_s = 0;
@@ -33,6 +46,7 @@ struct Demand {
     std::optional<double> cpu_cv = {};   // where it is one piece of processor time, and no more
     std::optional<double> wait_s = 0.0;  // that passes without a resource; none: not known
     bool in_sequence = true;             // nothing goes on at the same time as something else
+    Need need = {};                      // if not said, all calls that are needed
 };
 
 /// What these steps ask for. Branches of a parallel step that does not wait for all of them count
@@ -53,6 +67,15 @@ struct Resource {
     double available = 0;
     std::vector<double> per_call;         // for each operation: amount x seconds, or amount
     std::optional<Servers> servers = {};  // none: a limit beyond which calls are refused
+    bool holds_up = true;                 // false: what exceeds it waits, and nobody for it
+};
+
+/// Those who work off what one operation leaves behind: so many calls at a time.
+struct Consumers {
+    std::string name;
+    std::string operation;
+    OperationName target;
+    std::int64_t at_a_time = 1;
 };
 
 struct OperationDemand {
@@ -90,6 +113,7 @@ struct Workload {
     std::optional<std::int64_t> threads = {};  // those of them that are served, others wait
     std::vector<OperationDemand> operations = {};
     std::vector<Resource> resources = {};
+    std::vector<Consumers> consumers = {};
     std::vector<Passing> passes_to = {};
     bool passes_at_once = false;
     double passes_in_s = 0;  // on average
