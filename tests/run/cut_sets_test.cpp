@@ -68,6 +68,13 @@ Formula random_need(Draws& draws, std::size_t from, std::size_t size, int depth)
     return need;
 }
 
+ServiceGraph::Vertex vertex_of(std::size_t component, const Formula& need) {
+    ServiceGraph::Vertex vertex{};
+    vertex.component = component;
+    vertex.need = need;
+    return vertex;
+}
+
 ServiceGraph random_graph(Draws& draws) {
     ServiceGraph graph;
     const std::size_t size = 3 + draws.below(8);
@@ -79,10 +86,7 @@ ServiceGraph random_graph(Draws& draws) {
     for (std::size_t i = 0; i < size; ++i) {
         Formula need;
         if (i + 1 < size && draws.chance(0.8)) need = random_need(draws, i + 1, size, 2);
-        ServiceGraph::Vertex& vertex = graph.vertices.emplace_back();
-        vertex.component = i;
-        vertex.operation = "x";
-        vertex.need = need;
+        graph.vertices.push_back(vertex_of(i, need));
     }
     for (int j = 0; j < 2; ++j) {
         graph.journeys.push_back(
@@ -206,10 +210,7 @@ TEST_CASE("pairs among a thousand services are found") {
             const std::size_t first = i / 2 * 2 + 2;
             next = {1, {{0, {}, first}, {0, {}, first + 1}}, {}};
         }
-        ServiceGraph::Vertex& vertex = graph.vertices.emplace_back();
-        vertex.component = i;
-        vertex.operation = "x";
-        vertex.need = next;
+        graph.vertices.push_back(vertex_of(i, next));
     }
     graph.journeys.push_back({"j", 0, 1, {}, {1, {{0, {}, 0}, {0, {}, 1}}, {}}});
     const CutSets found = cut_sets(graph, {});

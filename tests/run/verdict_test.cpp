@@ -47,8 +47,8 @@ TEST_CASE("a journey behind a broker that never comes back is no recovery") {
 }
 
 TEST_CASE("with consumers that give up the same journey recovers") {
-    const FaultVerdict verdict = verdict_of(R"("timeout(5s)") ", lost_notify);
-        CHECK(verdict.count(Fate::recovered) == 2);
+    const FaultVerdict verdict = verdict_of(R"j("timeout(5s)")j", lost_notify);
+    CHECK(verdict.count(Fate::recovered) == 2);
     CHECK(verdict.worlds.front().journeys.empty());
 }
 
