@@ -2,16 +2,13 @@
 
 #include "sim/config/units.hpp"
 #include "sim/run/cut_sets.hpp"
+#include "sim/run/graphs.hpp"
 #include "sim/run/lint.hpp"
 #include "sim/run/service_graph.hpp"
 #include "sim/run/shared_fate.hpp"
 
 #include <Eigen/Dense>
 #include <Eigen/SparseLU>
-#include <boost/graph/adjacency_list.hpp>
-#include <boost/graph/biconnected_components.hpp>
-#include <boost/graph/dominator_tree.hpp>
-#include <boost/graph/strong_components.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -26,8 +23,8 @@ namespace prodsim {
 namespace {
 
 using Arcs = std::vector<ServiceGraph::Arc>;
-using Group = std::vector<std::size_t>;
-using Link = std::pair<std::size_t, std::size_t>;
+using graphs::Group;
+using graphs::Link;
 
 bool every_arc(const ServiceGraph::Arc&) { return true; }
 bool taken(const ServiceGraph::Arc& arc) { return arc.calls.count > 0; }
@@ -46,50 +43,6 @@ std::string percent(double share) {
 }
 
 // ---- graphs -------------------------------------------------------------------------------------
-
-/// The strongly connected groups that contain a cycle, each in ascending order, by their first.
-std::vector<Group> cyclic_groups(std::size_t size, const std::set<Link>& links) {
-    using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS>;
-    const Graph graph(links.begin(), links.end(), size);
-    std::vector<int> numbers(size);
-    const int count = size == 0 ? 0 : boost::strong_components(graph, numbers.data());
-    std::vector<Group> groups(static_cast<std::size_t>(count));
-    for (std::size_t i = 0; i < size; ++i)
-        groups[static_cast<std::size_t>(numbers[i])].push_back(i);
-    groups.erase(std::remove_if(groups.begin(), groups.end(),
-                                [&](const Group& group) {
-                                    const Link loop{group.front(), group.front()};
-                                    return group.size() == 1 && links.count(loop) == 0;
-                                }),
-                 groups.end());
-    std::sort(groups.begin(), groups.end());
-    return groups;
-}
-
-/// The immediate dominator of every vertex by Lengauer and Tarjan 1979; itself where it has none.
-std::vector<std::size_t> dominators(std::size_t size, std::size_t root,
-                                    const std::set<Link>& links) {
-    using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::bidirectionalS>;
-    const Graph graph(links.begin(), links.end(), size);
-    std::vector<std::size_t> parents(size, boost::graph_traits<Graph>::null_vertex());
-    boost::lengauer_tarjan_dominator_tree(graph, root, parents.data());
-    for (std::size_t i = 0; i < size; ++i) {
-        if (parents[i] == boost::graph_traits<Graph>::null_vertex()) parents[i] = i;
-    }
-    return parents;
-}
-
-Group articulation_points(std::size_t size, const std::set<Link>& links) {
-    using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS>;
-    Graph graph(size);
-    for (const auto& [from, to] : links) {
-        if (from != to && !boost::edge(from, to, graph).second) boost::add_edge(from, to, graph);
-    }
-    Group points;
-    boost::articulation_points(graph, std::back_inserter(points));
-    std::sort(points.begin(), points.end());
-    return points;
-}
 
 /// Whether calls among these operations bring about as many or more, on average, for ever. With the
 /// mean counts B that is so unless I - B is a nonsingular M-matrix, which it is if and only if
@@ -234,7 +187,7 @@ public:
 private:
     bool tell_of_multiplication(Topology& topology, const std::vector<bool>& seen) const {
         for (const Group& group :
-             cyclic_groups(graph_.vertices.size(), operation_links(graph_, taken))) {
+             graphs::cyclic_groups(graph_.vertices.size(), operation_links(graph_, taken))) {
             if (!seen[group.front()] || !multiplies(graph_, group, taken)) continue;
             std::vector<std::string> names;
             for (const std::size_t i : group) names.push_back(graph_.name_of(i));
@@ -534,7 +487,8 @@ private:
     }
 
     void find_cycles() {
-        for (const Group& group : cyclic_groups(graph_.components.size(), component_links())) {
+        for (const Group& group :
+             graphs::cyclic_groups(graph_.components.size(), component_links())) {
             std::vector<std::string> names;
             for (const std::size_t i : group) names.push_back(name(i));
             const std::string sentence = names.size() == 1
@@ -553,7 +507,7 @@ private:
                 links.insert({journey.component, graph_.vertices[arc.to].component});
             }
         }
-        for (const std::size_t i : articulation_points(graph_.components.size(), links)) {
+        for (const std::size_t i : graphs::articulation_points(graph_.components.size(), links)) {
             topology_.articulation_points.push_back(name(i));
         }
     }
@@ -573,7 +527,7 @@ private:
                 links.insert({vertex.component, graph_.vertices[arc.to].component});
             }
         }
-        const std::vector<std::size_t> parents = dominators(root + 1, root, links);
+        const std::vector<std::size_t> parents = graphs::dominators(root + 1, root, links);
         std::vector<JourneyTopology::Dominated> list;
         for (std::size_t i = 0; i < root; ++i) {
             if (parents[i] == i) continue;
@@ -693,7 +647,7 @@ std::vector<Problem> find_instant_cycles(const ScenarioParameters& parameters, c
     const ServiceGraph graph = service_graph(parameters, world);
     std::vector<Problem> problems;
     for (const Group& group :
-         cyclic_groups(graph.vertices.size(), operation_links(graph, at_once))) {
+         graphs::cyclic_groups(graph.vertices.size(), operation_links(graph, at_once))) {
         if (!multiplies(graph, group, at_once)) continue;
         const auto [way, first] = round_trip(graph, group.front(), at_once);
         Problem problem;
