@@ -38,23 +38,35 @@ Instance::Instance(World& world, std::string_view component, ZoneId zone, std::u
 
 void Instance::on_call(Call& call) {
     call.callee_note = 0;
-    const auto special = static_cast<unsigned>(condition_.mode) | static_cast<unsigned>(closed_) |
-                         static_cast<unsigned>(call.traits & Trait::greeting);
-    if (special != 0) [[unlikely]] {
-        if (call.has(Trait::greeting)) {
-            greet(call);
-        } else if (closed_ || !takes_anyway(call)) {
-            turn_away(call);
-        }
-        return;
+    const auto special = static_cast<std::uint8_t>(call.traits & (Trait::greeting | Trait::traced));
+    if ((unusual_ | special) != 0) [[unlikely]] {
+        if (!lets_in(call)) return;
     }
-    if (condition_.error_rate > 0 && errors_.draws(call.demand_key()).chance(condition_.error_rate))
-        [[unlikely]] {
+    accept(call);
+}
+
+bool Instance::lets_in(Call& call) {
+    if (call.has(Trait::greeting)) {
+        greet(call);
+        return false;
+    }
+    if (condition_.mode != Condition::Mode::up || closed_) {
+        if (closed_ || !takes_anyway(call)) turn_away(call);
+        return false;
+    }
+    if (condition_.error_rate > 0 &&
+        errors_.draws(call.demand_key()).chance(condition_.error_rate)) {
         world_.calls.reply(call, {fault_outcome_, fault_});
-        return;
+        return false;
     }
     world_.traces.spend(call, inside_);
-    accept(call);
+    return true;
+}
+
+void Instance::look_at_door() {
+    const bool usual =
+        condition_.mode == Condition::Mode::up && condition_.error_rate == 0 && !closed_;
+    unusual_ = usual ? 0 : 1;
 }
 
 void Instance::turn_away(Call& call) {
@@ -153,6 +165,7 @@ void Instance::set_defects(const Condition& defects) {
 void Instance::apply(const Condition& condition) {
     if (condition == condition_) return;
     const Condition before = std::exchange(condition_, condition);
+    look_at_door();
     if (condition.mode > before.mode && condition.mode >= Condition::Mode::refusing) {
         crash();
         for_each_frozen([this](Call& call) { lose(call); });

@@ -60,6 +60,7 @@ public:
     /// It leaves service: connections that still lead here are refused, calls inside finish.
     void close() {
         closed_ = true;
+        look_at_door();
         leave_service();
     }
     bool is_closed() const { return closed_; }
@@ -95,6 +96,8 @@ protected:
 
 private:
     void apply(const Condition& condition);
+    void look_at_door();
+    bool lets_in(Call& call);
     void turn_away(Call& call);
     void greet(Call& call);
     void hold(Call& call);
@@ -104,6 +107,7 @@ private:
     void for_each_frozen(What what);
 
     // The first ones are what every call needs.
+    std::uint8_t unusual_ = 0;  // 1: not every call goes straight in
     bool closed_ = false;
     Outcome fault_outcome_ = Outcome::error;
     std::uint16_t number_;
