@@ -102,7 +102,7 @@ class DocumentStore final : public Callee {
 public:
     struct Parameters {
         std::int64_t nodes = 3;
-        std::vector<std::string> zones;
+        std::vector<ZoneName> zones;
         std::int64_t replicas = 3;
         std::int64_t partitions = 1;
         std::int64_t keys = 1000000;

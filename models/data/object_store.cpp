@@ -66,7 +66,7 @@ struct Partition {
 class ObjectStore final : public Callee {
 public:
     struct Parameters {
-        std::vector<std::string> zones;
+        std::vector<ZoneName> zones;
         Rate reads{5500};
         Rate writes{3500};
         std::int64_t partitions = 1;

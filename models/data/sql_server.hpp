@@ -39,7 +39,7 @@ struct SqlOperation {
 std::uint32_t misses(double pages, double hit, Draws draws);
 
 struct SqlServerParameters {
-    std::vector<std::string> zones;
+    std::vector<ZoneName> zones;
     double cores = 4;
     double speed = 1;
     std::int64_t connections = 100;

@@ -45,7 +45,7 @@ std::span<const Word> words(Validation) {
 class Tokens final : public Callee {
 public:
     struct Parameters {
-        std::vector<std::string> zones;
+        std::vector<ZoneName> zones;
         std::int64_t users = 10000;
         Duration lifetime = std::chrono::hours(1);
         Duration session = std::chrono::hours(24 * 30);

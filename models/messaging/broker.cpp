@@ -52,7 +52,7 @@ struct Subscription : SubscriptionTerms {
 class Broker final : public Callee {
 public:
     struct Parameters {
-        std::vector<std::string> zones;
+        std::vector<ZoneName> zones;
         Law<Duration> publish_time = "2ms";
         Storage storage = Storage::disk;
         Named<Topic> topics;

@@ -52,7 +52,7 @@ struct CdnParameters {
     ComponentName origin;
     std::vector<std::string> cacheable;
     std::int64_t instances = 1;
-    std::vector<std::string> zones;
+    std::vector<ZoneName> zones;
     std::optional<Share> hit_ratio;
     std::int64_t working_set = 10000;
     std::optional<std::int64_t> keys;

@@ -71,7 +71,7 @@ struct DnsParameters {
     std::optional<HealthCheck> health;
     std::vector<Choice<PolicyFamily>> policy;
     std::int64_t instances = 4;
-    std::vector<std::string> zones;
+    std::vector<ZoneName> zones;
     Law<Duration> latency = "20ms";
     std::int64_t resolvers = 1;
     Start start = Start::warm;

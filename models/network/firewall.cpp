@@ -102,7 +102,7 @@ private:
 struct FirewallParameters {
     ComponentName target;
     std::int64_t instances = 1;
-    std::vector<std::string> zones;
+    std::vector<ZoneName> zones;
     double cores = 4;
     Law<Duration> cpu = "100us";
     std::int64_t connections = 262144;

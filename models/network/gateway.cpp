@@ -231,7 +231,7 @@ class Gateway final : public Callee {
 public:
     struct Parameters {
         std::int64_t instances = 1;
-        std::vector<std::string> zones;
+        std::vector<ZoneName> zones;
         Named<Looks> operations;
         Named<Route> routes;
         Precedence precedence = Precedence::specific;

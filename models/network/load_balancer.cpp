@@ -27,7 +27,7 @@ class LoadBalancer final : public Callee {
 public:
     struct Parameters {
         std::int64_t instances = 1;
-        std::vector<std::string> zones;
+        std::vector<ZoneName> zones;
         ComponentName target;
         std::optional<Policies> policy;
         Law<Duration> latency = "0s";

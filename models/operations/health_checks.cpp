@@ -33,7 +33,7 @@ public:
         std::int64_t rise = 2;
         Duration delay{};
         Share panic_threshold{0};
-        std::string zone;
+        ZoneName zone;
 
         void describe(Fields& fields) {
             fields("call", call, "The operation that a check calls, of whose instances.",
@@ -70,18 +70,11 @@ public:
           panics_(world.meters.level(this->name(), "panics",
                                      "1 while too few are well for any to be left out.")) {}
 
-    std::pair<std::string, std::string> objection() const override {
-        if (parameters_.zone.empty() || world_.network.find_zone(parameters_.zone) != nullptr) {
-            return {};
-        }
-        return {"there is no zone \"" + parameters_.zone + "\"", "name one of the \"places\""};
-    }
-
     void start() override {
         const ComponentName target{parameters_.call.component, parameters_.call.place};
         target_ = &callee_named(world_, target);
         operation_ = operation_behind(world_, target, parameters_.call.operation).value_or(0);
-        std::vector<std::string> zone;
+        std::vector<ZoneName> zone;
         if (!parameters_.zone.empty()) zone.push_back(parameters_.zone);
         chain_.emplace(world_, no_policies_, Caller{name(), 1, zones_of(world_, zone).front()},
                        *target_);

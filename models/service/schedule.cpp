@@ -75,7 +75,7 @@ struct JobParameters {
 class Schedule final : public Component, private Script::Host {
 public:
     struct Parameters {
-        std::vector<std::string> zones;
+        std::vector<ZoneName> zones;
         Named<JobParameters> jobs;
         Named<CallParameters> calls;
 

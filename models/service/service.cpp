@@ -77,7 +77,7 @@ class Service final : public Callee {
 public:
     struct Parameters {
         std::int64_t instances = 1;
-        std::vector<std::string> zones;
+        std::vector<ZoneName> zones;
         double cores = 1;
         Concurrency concurrency = Concurrency::threads;
         std::int64_t threads = 200;

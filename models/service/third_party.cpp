@@ -98,7 +98,7 @@ public:
         Share error_rate{0.001};
         Quota quota{{100}, {}};
         std::optional<std::int64_t> concurrency;
-        std::vector<std::string> zones;
+        std::vector<ZoneName> zones;
         Named<Operation> operations;
 
         void describe(Fields& fields) {

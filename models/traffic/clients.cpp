@@ -132,7 +132,7 @@ public:
         std::string user_class;
         std::string tenant;
         std::string region;
-        std::vector<std::string> zones;
+        std::vector<ZoneName> zones;
         Per per = Per::nobody;
         std::int64_t devices = 1;
         std::optional<Law<Duration>> patience;

@@ -85,6 +85,7 @@ Value echo_of(const BitRate* rate) { return to_text(*rate); }
 Value echo_of(const std::string* text) { return *text; }
 Value echo_of(const ComponentName* component) { return unless_empty(component->name); }
 Value echo_of(const OperationName* operation) { return unless_empty(operation->text()); }
+Value echo_of(const ZoneName* zone) { return unless_empty(zone->name); }
 Value echo_of(const FileName* file) { return unless_empty(file->path); }
 Value echo_of(const LawSlot& slot) { return written_law(*slot.law); }
 Value echo_of(const ChoiceSlot& slot) { return echo_of(*slot.chosen); }

@@ -6,10 +6,15 @@ namespace prodsim {
 
 namespace {
 
-class EdgeCollector final : public Fields {
+struct References {
+    std::vector<Edge> edges;
+    std::vector<ZoneName> zones;
+};
+
+class ReferenceCollector final : public Fields {
 public:
-    EdgeCollector(std::string path, std::vector<Edge>& edges)
-        : path_(std::move(path)), edges_(edges) {}
+    ReferenceCollector(std::string path, References& found)
+        : path_(std::move(path)), found_(found) {}
 
     void collect(const Slot& slot, std::string_view kind) {
         std::visit([&](const auto& member) { from(member, kind); }, slot.type);
@@ -22,8 +27,8 @@ protected:
     }
 
 private:
-    EdgeCollector below(const std::string& step) const {
-        return {path_.empty() ? step : path_ + "." + step, edges_};
+    ReferenceCollector below(const std::string& step) const {
+        return {path_.empty() ? step : path_ + "." + step, found_};
     }
 
     template <class Plain>
@@ -33,12 +38,15 @@ private:
 
     void from(ComponentName* const& target, std::string_view kind) {
         if (target->empty()) return;
-        edges_.push_back({path_, target->name, "", std::string(kind), target->place});
+        found_.edges.push_back({path_, target->name, "", std::string(kind), target->place});
     }
     void from(OperationName* const& target, std::string_view kind) {
         if (target->empty()) return;
-        edges_.push_back(
+        found_.edges.push_back(
             {path_, target->component, target->operation, std::string(kind), target->place});
+    }
+    void from(ZoneName* const& zone, std::string_view) {
+        if (!zone->empty()) found_.zones.push_back(*zone);
     }
     void from(const OptionalSlot& slot, std::string_view kind) {
         if (slot.has_value(slot.optional)) collect(slot.value(slot.optional), kind);
@@ -60,15 +68,21 @@ private:
     }
 
     std::string path_;
-    std::vector<Edge>& edges_;
+    References& found_;
 };
 
 }  // namespace
 
 std::vector<Edge> edges_of_slot(const Slot& slot, std::string_view path) {
-    std::vector<Edge> edges;
-    EdgeCollector(std::string(path), edges).collect(slot, "calls");
-    return edges;
+    References found;
+    ReferenceCollector(std::string(path), found).collect(slot, "calls");
+    return std::move(found.edges);
+}
+
+std::vector<ZoneName> zones_in_slot(const Slot& slot) {
+    References found;
+    ReferenceCollector("", found).collect(slot, "calls");
+    return std::move(found.zones);
 }
 
 }  // namespace prodsim

@@ -1,7 +1,8 @@
 #pragma once
 
-// The edges of the service graph that a parameter struct implies: every reference to a component or
-// to one of its operations, in the order of the description.
+// What a parameter struct refers to, in the order of the description: the edges of the service
+// graph that it implies, which are references to a component or to one of its operations; and
+// zones.
 
 #include "sim/config/fields.hpp"
 
@@ -20,10 +21,17 @@ struct Edge {
 };
 
 std::vector<Edge> edges_of_slot(const Slot& slot, std::string_view path);
+std::vector<ZoneName> zones_in_slot(const Slot& slot);
 
 template <class T>
 std::vector<Edge> edges_of(T& record, std::string_view path = {}) {
     return edges_of_slot(slot_of(record), path);
+}
+
+/// Every zone or region that it names.
+template <class T>
+std::vector<ZoneName> zones_in(T& record) {
+    return zones_in_slot(slot_of(record));
 }
 
 }  // namespace prodsim

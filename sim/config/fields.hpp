@@ -84,6 +84,9 @@ public:
     virtual void rule(bool holds, std::string_view field, std::string_view message,
                       std::string_view cure = {});
 
+    /// Tells where the struct is written to whoever wants to complain about it later.
+    virtual void locate(Place&) {}
+
 protected:
     virtual void visit(const Field& field, const Slot& slot) = 0;
 };

@@ -126,6 +126,13 @@ private:
         *component = {target.value.text(), target.value.place()};
     }
 
+    void into(const Target& target, ZoneName* zone) {
+        if (!target.value.is_text() || target.value.text().empty()) {
+            return expected(target, "the name of a zone or region");
+        }
+        *zone = {target.value.text(), target.value.place()};
+    }
+
     void into(const Target& target, OperationName* name) {
         const std::string_view text = text_in(target.value);
         const std::size_t dot = text.find('.');
@@ -242,6 +249,8 @@ public:
                                  subject + " " + std::string(message), std::string(cure),
                                  joined(target_.path, field)});
     }
+
+    void locate(Place& place) override { place = target_.value.place(); }
 
     bool took_position(int position) const {
         return std::find(known_.begin(), known_.end(), position_key(position)) != known_.end();

@@ -32,6 +32,7 @@ TypeText type_of(const BitRate*) { return {"bit rate", Dimension::bit_rate}; }
 TypeText type_of(const std::string*) { return {"text"}; }
 TypeText type_of(const ComponentName*) { return {"component"}; }
 TypeText type_of(const OperationName*) { return {"component.operation"}; }
+TypeText type_of(const ZoneName*) { return {"zone"}; }
 TypeText type_of(const FileName*) { return {"file"}; }
 TypeText type_of(const LawSlot& slot) { return {law_family(slot.dimension).name}; }
 TypeText type_of(const ChoiceSlot& slot) { return {std::string(slot.family)}; }

@@ -1,7 +1,8 @@
 #pragma once
 
-// Names that point at something else: a component, one of its operations, a file. They remember
-// their place, because whether the thing exists is known only when everything has been read.
+// Names that point at something else: a component, one of its operations, a zone, a file. They
+// remember their place, because whether the thing exists is known only when everything has been
+// read.
 
 #include "sim/config/place.hpp"
 
@@ -15,6 +16,14 @@ struct ComponentName {
     Place place;
     bool empty() const { return name.empty(); }
     bool operator==(const ComponentName& other) const { return name == other.name; }
+};
+
+/// "eu-1a", or a region for all of its zones. Not an edge.
+struct ZoneName {
+    std::string name;
+    Place place;
+    bool empty() const { return name.empty(); }
+    bool operator==(const ZoneName& other) const { return name == other.name; }
 };
 
 /// "orders-pg.write". An edge of the service graph.

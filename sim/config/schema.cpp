@@ -120,6 +120,7 @@ Value schema_of(const std::string*, const FieldOptions&) {
 }
 Value schema_of(const ComponentName*, const FieldOptions&) { return text_like("."); }
 Value schema_of(const OperationName*, const FieldOptions&) { return text_like(R"(^[^.]+\..+$)"); }
+Value schema_of(const ZoneName*, const FieldOptions&) { return text_like("."); }
 Value schema_of(const FileName*, const FieldOptions&) { return text_like("."); }
 Value schema_of(const LawSlot& slot, const FieldOptions&) {
     return reference(law_family(slot.dimension).name);

@@ -84,8 +84,8 @@ struct ChoiceSlot {
 struct Slot {
     using Type =
         std::variant<bool*, std::int64_t*, double*, Share*, Duration*, Rate*, Bytes*, BitRate*,
-                     std::string*, ComponentName*, OperationName*, FileName*, LawSlot, WordSlot,
-                     OptionalSlot, ListSlot, NamedSlot, RecordSlot, ChoiceSlot>;
+                     std::string*, ComponentName*, OperationName*, ZoneName*, FileName*, LawSlot,
+                     WordSlot, OptionalSlot, ListSlot, NamedSlot, RecordSlot, ChoiceSlot>;
     Type type;
 };
 

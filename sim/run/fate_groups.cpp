@@ -40,6 +40,7 @@ std::span<const Word> words(FateKind) {
 }
 
 void FateMember::describe(Fields& fields) {
+    fields.locate(place);
     fields("component", component, "Whose instances belong; of a rollout those of its new release.",
            {.required = true, .position = 1});
     fields("zone", zone, "Only those in this zone or region.");

@@ -43,6 +43,7 @@ struct FateMember {
     std::string zone;
     Share share{1};
     std::optional<std::int64_t> instances;
+    Place place;
     void describe(Fields& fields);
 
     /// Whoever joins the component, in the zone if one is given, belongs.

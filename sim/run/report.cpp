@@ -567,7 +567,10 @@ std::vector<AssumptionReport> assumptions_of(const std::vector<Assumption>& all)
         const auto [found, is_new] = known.try_emplace(
             {at.kind, at.field, assumption.value, assumption.source}, groups.size());
         if (is_new) {
-            groups.push_back({at.field, assumption.value, assumption.doc, assumption.source, {}});
+            const bool of_the_system =
+                at.kind == "components." || (at.kind.empty() && !at.field.starts_with("prices."));
+            groups.push_back(
+                {at.field, assumption.value, assumption.doc, assumption.source, {}, of_the_system});
         }
         std::vector<std::string>& places = groups[found->second].places;
         if (places.empty() || places.back() != at.place) places.push_back(std::move(at.place));

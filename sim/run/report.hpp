@@ -156,7 +156,8 @@ struct AssumptionReport {
     std::string value;
     std::string doc;
     std::string source;
-    std::vector<std::string> places;  // the components, or "scenario"
+    std::vector<std::string> places;  // the components, or "the scenario"
+    bool of_the_system = true;        // not of what is asked of it: faults, requirements, prices
 };
 
 struct AuditReport {

@@ -52,7 +52,7 @@ void add_cause_sections(Page& page, const Attribution& attribution) {
     for (const CauseReport& cause : attribution.causes) {
         causes.rows.push_back(
             {{cause.cause.empty() ? "no fault: they fail without any, or by chance" : cause.cause,
-              count_text(cause.failed), percent(cause.share), mechanisms_text(cause)}});
+              count_text(cause.failed), readable_share({cause.share}), mechanisms_text(cause)}});
     }
     page.sections.push_back({"Root causes", "of failed requests, with every fault", {causes}});
     Table faults{{{"fault"},

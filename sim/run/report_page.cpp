@@ -550,12 +550,17 @@ std::string shortened(const std::string& text) {
 }
 
 /// What stands for a real product has a line to itself; the rest, such as a share of 100 %, is one
-/// paragraph.
+/// paragraph. What faults, requirements and prices leave out asks for nothing: it is only counted.
 void add_assumption_section(Page& page, const Report& report) {
     if (report.assumptions.empty()) return;
     Table table{{{"default"}, {"value"}, {"of"}, {"source"}}, {}};
     std::string others;
+    std::size_t left_out = 0;
     for (const AssumptionReport& assumption : report.assumptions) {
+        if (!assumption.of_the_system) {
+            left_out += assumption.places.size();
+            continue;
+        }
         const std::string value = shortened(assumption.value);
         if (assumption.source.empty()) {
             others += (others.empty() ? "" : "; ") + assumption.field + " " + value + " (" +
@@ -569,6 +574,11 @@ void add_assumption_section(Page& page, const Report& report) {
         "Assumptions", plural(report.assumption_count, "default") + " that nobody set", {}};
     if (!table.rows.empty()) section.blocks.push_back(std::move(table));
     if (!others.empty()) section.blocks.push_back(Line{Mark::none, "No source: " + others + "."});
+    if (left_out > 0) {
+        section.blocks.push_back(
+            Line{Mark::none, "What faults, requirements, expectations and prices do not say: " +
+                                 plural(left_out, "default") + ", listed in the JSON report."});
+    }
     page.sections.push_back(std::move(section));
 }
 

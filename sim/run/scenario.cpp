@@ -224,18 +224,21 @@ public:
 
     void faults() {
         for (const FaultParameters& fault : parameters_.faults) {
-            known(fault.target.component, components_, "component");
-            known(fault.target.zone, zones_and_regions_, "zone or region");
-            known(fault.target.group, groups_, "fate group");
-            known(fault.target.user_class, classes_, "class of clients");
-            known(fault.target.tenant, tenants_, "tenant of clients");
-            known(fault.target.to,
-                  fault.target.component.empty() ? zones_and_regions_ : components_,
-                  fault.target.component.empty() ? "zone or region" : "component");
+            const FaultTarget& target = fault.target;
+            known(target.component, components_, "component", target.place);
+            known(target.zone, zones_and_regions_, "zone or region", target.place);
+            known(target.group, groups_, "fate group", target.place);
+            known(target.user_class, classes_, "class of clients", target.place);
+            known(target.tenant, tenants_, "tenant of clients", target.place);
+            if (target.component.empty()) {
+                known(target.to, zones_and_regions_, "zone or region", target.place);
+            } else {
+                known(target.to, components_, "component", target.place);
+            }
         }
         for (const PathParameters& path : parameters_.network.paths) {
-            known(path.from, zones_and_regions_, "zone or region");
-            known(path.to, zones_and_regions_, "zone or region");
+            known(path.from, zones_and_regions_, "zone or region", path.place);
+            known(path.to, zones_and_regions_, "zone or region", path.place);
         }
     }
 
@@ -243,8 +246,8 @@ public:
         for (const auto& group : parameters_.groups) {
             groups_.insert(group.name);
             for (const FateMember& member : group.value.members) {
-                known(member.component, components_, "component", group.place);
-                known(member.zone, zones_and_regions_, "zone or region", group.place);
+                known(member.component, components_, "component", member.place);
+                known(member.zone, zones_and_regions_, "zone or region", member.place);
             }
         }
     }
@@ -280,16 +283,17 @@ public:
         for (auto& component : parameters_.components) {
             const std::string path = "components." + component.name;
             for (const Edge& edge : edges_of(component.value, path)) check(edge, world);
+            for (const ZoneName& zone : zones_in(component.value)) {
+                known(zone.name, zones_and_regions_, "zone or region", zone.place);
+            }
             const auto [problem, cure] = world.find(component.name)->objection();
             if (!problem.empty()) problems_.add(component.place, problem, cure);
         }
     }
 
-    const std::set<std::string, std::less<>>& zones() const { return zones_; }
-
 private:
     void known(const std::string& name, const std::set<std::string, std::less<>>& all,
-               const std::string& what, Place place = nowhere) {
+               const std::string& what, Place place) {
         if (name.empty() || all.count(name) > 0) return;
         const std::vector<std::string_view> words(all.begin(), all.end());
         problems_.add(place, "there is no " + what + " " + quoted(name), suggestion(name, words));

@@ -39,6 +39,7 @@ struct PathParameters {
     Law<Duration> latency = "0s";
     Share loss;
     bool both_ways = true;
+    Place place;
     void describe(Fields& fields);
 };
 
@@ -60,6 +61,7 @@ struct FaultTarget {
     Share share{1};
     std::optional<std::int64_t> instances;
     std::string to;  // with `component`: the edge to that component; with `zone`: to that zone
+    Place place;
     void describe(Fields& fields);
 
     /// Whether the load of these users is meant; who is in no region by name is everywhere.

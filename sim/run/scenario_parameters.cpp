@@ -36,6 +36,7 @@ void Region::describe(Fields& fields) {
 }
 
 void PathParameters::describe(Fields& fields) {
+    fields.locate(place);
     fields("from", from, "A zone or a region.", {.required = true});
     fields("to", to, "A zone or a region.", {.required = true});
     fields("latency", latency, "One way, jitter included.", {.required = true});
@@ -52,6 +53,7 @@ void NetworkParameters::describe(Fields& fields) {
 }
 
 void FaultTarget::describe(Fields& fields) {
+    fields.locate(place);
     fields("component", component, "Only instances of this component.", {.position = 1});
     fields("zone", zone, "Only instances in this zone.");
     fields("group", group, "Only instances that belong to this fate group.");

@@ -51,12 +51,16 @@ Callee& callee_named(const World& world, const ComponentName& name) {
     return *callee;
 }
 
-std::vector<ZoneId> zones_of(const World& world, const std::vector<std::string>& names) {
+std::vector<ZoneId> zones_of(const World& world, const std::vector<ZoneName>& names) {
     std::vector<ZoneId> zones;
-    for (const std::string& name : names) {
-        const ZoneId* zone = world.network.find_zone(name);
-        assert(zone != nullptr && "the loader has checked that the zone exists");
-        zones.push_back(*zone);
+    for (const ZoneName& wanted : names) {
+        [[maybe_unused]] const std::size_t before = zones.size();
+        for (std::size_t id = 0; id < world.network.zones().size(); ++id) {
+            const Zone& zone = world.network.zones()[id];
+            if (zone.name != wanted.name && zone.region != wanted.name) continue;
+            zones.push_back(static_cast<ZoneId>(id));
+        }
+        assert(zones.size() > before && "the loader has checked that the zone exists");
     }
     if (!zones.empty()) return zones;
     const std::size_t count = world.network.zones().size();

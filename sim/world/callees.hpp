@@ -39,7 +39,8 @@ std::optional<std::uint16_t> operation_behind(const World& world, const Componen
 /// The component of this name. REQUIRES: it exists and can be called.
 Callee& callee_named(const World& world, const ComponentName& name);
 
-/// The zones of these names; all zones when there are none.
-std::vector<ZoneId> zones_of(const World& world, const std::vector<std::string>& names);
+/// The zones of these names, where that of a region stands for all of its zones; all zones when
+/// there are no names. REQUIRES: they exist.
+std::vector<ZoneId> zones_of(const World& world, const std::vector<ZoneName>& names);
 
 }  // namespace prodsim
