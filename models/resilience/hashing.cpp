@@ -30,7 +30,7 @@ void HashRing::fill(std::span<const Hashed> endpoints, std::int64_t least_size) 
     }
     points_.clear();
     if (sum == 0) return;
-    const double fewest = std::ceil(least / sum * static_cast<double>(least_size));
+    const double fewest = std::ceil(least * static_cast<double>(least_size) / sum);
     for (std::size_t i = 0; i < endpoints.size(); ++i) {
         const double wanted = endpoints[i].weight / least * fewest;
         for (std::uint64_t point = 1; static_cast<double>(point) <= wanted + 0.5; ++point) {
