@@ -15,10 +15,10 @@
 #include "tests/benchmark/naive.hpp"
 #include "tests/benchmark/thousand_services.hpp"
 
-#include <unistd.h>
-
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,7 +27,6 @@ namespace prodsim::benchmark {
 namespace {
 
 constexpr std::uint64_t rounds = 7;
-constexpr const char* python = "/usr/bin/python3";
 
 /// What one contestant did in one round.
 struct Run {
@@ -51,8 +50,7 @@ struct Model {
     double must;  // prodsim divided by its floor stays below this
     std::optional<double> theory_s;
     std::vector<Contestant> contestants{};
-    double naive_must = 0;  // the peers divided by prodsim reach these
-    double simpy_must = 0;
+    std::map<std::string, double> peer_musts{};  // the peers divided by prodsim reach these
 
     const Contestant& floor() const { return contestants[0]; }
     const Contestant& plain_heap() const { return contestants[1]; }
@@ -112,22 +110,46 @@ void add_naive(Model& model, const std::function<double(std::uint64_t, std::size
                                  }});
 }
 
-bool has_simpy() {
-    const std::string check = std::string(python) + " -c 'import simpy' 2>/dev/null";
-    return std::system(check.c_str()) == 0;
+/// A program of its own, which takes model, requests and seed, and prints what a `Run` holds.
+struct Peer {
+    std::string name;
+    std::string program;
+    std::uint64_t requests;
+    std::string check;  // a command that succeeds where the peer is installed
+};
+
+/// `folder` is where this program and those of the peers are built.
+std::vector<Peer> peers(const std::string& folder) {
+    const std::string python = "/usr/bin/python3";
+    const std::string ns3 = folder + "/ns3_models";
+    const std::string simgrid = folder + "/simgrid_models";
+    return {{"SimPy", python + " tests/benchmark/peers/simpy_models.py", 10'000,
+             python + " -c 'import simpy' 2>/dev/null"},
+            {"ns-3", ns3, 50'000, "test -x " + ns3},
+            {"SimGrid", simgrid, 20'000, "test -x " + simgrid}};
 }
 
-void add_simpy(Model& model) {
-    const std::string command = std::string(python) + " tests/benchmark/peers/simpy_models.py " +
-                                model.name.substr(0, 1) + " 10000 ";
+/// The peers that are there; the others are named.
+std::vector<Peer> installed(std::vector<Peer> all) {
+    std::erase_if(all, [](const Peer& peer) {
+        const bool missing = std::system(peer.check.c_str()) != 0;
+        if (missing) std::fprintf(stderr, "skipped %s: not installed here\n", peer.name.c_str());
+        return missing;
+    });
+    return all;
+}
+
+void add_peer(Model& model, const Peer& peer) {
+    const std::string command =
+        peer.program + " " + model.name.substr(0, 1) + " " + std::to_string(peer.requests) + " ";
     model.contestants.push_back(
-        {"SimPy", [command](std::uint64_t round) {
+        {peer.name, [command, name = peer.name](std::uint64_t round) {
              Run run{};
              FILE* output = popen((command + std::to_string(round + 1)).c_str(), "r");
              const bool read =
                  output != nullptr && std::fscanf(output, "%lf %lf", &run.ns, &run.mean_s) == 2;
              if (output != nullptr) pclose(output);
-             if (!read) std::fprintf(stderr, "the SimPy program printed no result\n");
+             if (!read) std::fprintf(stderr, "the %s program printed no result\n", name.c_str());
              return run;
          }});
 }
@@ -180,8 +202,7 @@ Model life_cycle(Model model, const Catalogue& catalogue) {
     });
     add_prodsim(model, scenario_of("d_life_cycle.json", catalogue));
     add_naive(model, naive_life_cycle);
-    model.naive_must = 4;
-    model.simpy_must = 75;
+    model.peer_musts = {{"naive C++", 4}, {"SimPy", 75}, {"ns-3", 5}};
     return model;
 }
 
@@ -270,26 +291,28 @@ void print_peers(const std::vector<Model>& all) {
         for (std::size_t i = 3; i < model.contestants.size(); ++i) {
             const Contestant& peer = model.contestants[i];
             const Spread ratio = ratio_of(peer.ns, model.prodsim().ns);
-            const double must = peer.name == "SimPy" ? model.simpy_must : model.naive_must;
+            const auto must = model.peer_musts.find(peer.name);
             std::printf("%-15s  %-10s  %9.0f  %6.1f [%5.1f, %5.1f]", model.name.c_str(),
                         peer.name.c_str(), spread_of(peer.ns).median, ratio.median, ratio.least,
                         ratio.most);
-            if (must > 0)
-                std::printf("  %6.0f  %s", must, verdict(ratio.median, Must::reach, must));
+            if (must != model.peer_musts.end())
+                std::printf("  %6.0f  %s", must->second,
+                            verdict(ratio.median, Must::reach, must->second));
             std::printf("\n");
         }
     }
 }
 
-int run(const std::string& wanted) {
+int run(const std::string& folder, const std::string& wanted) {
     Catalogue catalogue = full_catalogue();
     add_scenario_families(catalogue.families);
     std::vector<Model> all = models(wanted, catalogue);
-    const bool simpy = has_simpy();
-    if (!simpy) std::printf("skipped SimPy: %s has no package of this name\n", python);
+    const std::vector<Peer> rivals = installed(peers(folder));
     bool valid = true;
     for (Model& model : all) {
-        if (simpy && model.name[0] != 'e') add_simpy(model);
+        if (model.name[0] != 'e') {
+            for (const Peer& peer : rivals) add_peer(model, peer);
+        }
         run_rounds(model);
         valid &= is_valid(model);
     }
@@ -304,5 +327,6 @@ int run(const std::string& wanted) {
 int main(int count, char** arguments) {
     std::string wanted;
     for (int i = 1; i < count; ++i) wanted += arguments[i];
-    return prodsim::benchmark::run(wanted.empty() ? "abcde" : wanted);
+    const auto folder = std::filesystem::path(arguments[0]).parent_path();
+    return prodsim::benchmark::run(folder.string(), wanted.empty() ? "abcde" : wanted);
 }
