@@ -5,6 +5,13 @@
 #include <string>
 #include <vector>
 
+namespace prodsim {
+
+void add_dns(Catalogue& catalogue);
+void add_third_party(Catalogue& catalogue);
+
+}  // namespace prodsim
+
 using namespace prodsim;
 using namespace prodsim::testing;
 

@@ -12,6 +12,7 @@
 #include "sim/config/json_reader.hpp"
 #include "sim/stats/meters.hpp"
 #include "tests/catch.hpp"
+#include "tests/everything.hpp"
 #include "tests/models/bench.hpp"
 
 #include <memory>
@@ -20,37 +21,7 @@
 #include <string_view>
 #include <vector>
 
-namespace prodsim {
-
-void add_load_balancer(Catalogue& catalogue);
-void add_sql_database(Catalogue& catalogue);
-void add_cache(Catalogue& catalogue);
-void add_third_party(Catalogue& catalogue);
-void add_dns(Catalogue& catalogue);
-void add_cdn(Catalogue& catalogue);
-void add_firewall(Catalogue& catalogue);
-void add_gateway(Catalogue& catalogue);
-void add_object_store(Catalogue& catalogue);
-
-}  // namespace prodsim
-
 namespace prodsim::testing {
-
-inline Catalogue everything() {
-    Catalogue catalogue;
-    add_balance(catalogue);
-    add_timeout(catalogue);
-    add_load_balancer(catalogue);
-    add_sql_database(catalogue);
-    add_cache(catalogue);
-    add_third_party(catalogue);
-    add_dns(catalogue);
-    add_cdn(catalogue);
-    add_firewall(catalogue);
-    add_gateway(catalogue);
-    add_object_store(catalogue);
-    return catalogue;
-}
 
 /// A world with the component "it", written as in a scenario, and a backend of one instance.
 class Stage {
@@ -58,14 +29,14 @@ public:
     explicit Stage(const std::string& json, int endpoints = 1) : Stage(json, endpoints, 1) {}
 
     Stage(const std::string& json, int endpoints, std::uint64_t seed)
-        : catalogue_(everything()), world(catalogue_, seed, 0, Network{}) {
+        : world(everything(), seed, 0, Network{}) {
         Sources sources;
         Problems problems;
         read_choice(json, sources, problems);
         problems.raise(sources);
         backend_ = &static_cast<Backend&>(world.add(std::make_unique<Backend>(world)));
         for (int i = 0; i < endpoints; ++i) backend_->add_instance(0);
-        world.add(catalogue_.make_component(world, "it", component_.chosen()));
+        world.add(everything().make_component(world, "it", component_.chosen()));
         world.start();
         client_ = std::make_unique<Client>(world, CallParameters{}, 1, it());
     }
@@ -141,15 +112,14 @@ public:
     }
 
 private:
-    Stage() : catalogue_(everything()), world(catalogue_, 1, 0, Network{}) {}
+    Stage() : world(everything(), 1, 0, Network{}) {}
 
     void read_choice(const std::string& json, Sources& sources, Problems& problems) {
         const Value value = read_json(sources, "component", json, problems);
-        Reading reading{catalogue_.families, problems};
+        Reading reading{everything().families, problems};
         read(value, component_, reading);
     }
 
-    Catalogue catalogue_;
     Choice<ComponentFamily> component_;
 
 public:
