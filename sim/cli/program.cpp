@@ -2,19 +2,27 @@
 
 #include "sim/cli/command.hpp"
 #include "sim/config/problem.hpp"
+#include "sim/core/wanted_isa.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <new>
+#include <optional>
 
 namespace prodsim::cli {
 
 namespace {
 
-constexpr const char* exit_codes =
+constexpr const char* footer =
+    "Environment:\n"
+    "  NO_COLOR     if set, no colours\n"
+    "  PRODSIM_ISA  scalar, avx2 or avx512: the code path of the event list. The widest that the\n"
+    "               processor has if not set; all give the same bytes.\n"
+    "\n"
     "Exit codes:\n"
     "  0    all is well\n"
     "  1    a requirement, an expectation or a known value does not hold\n"
@@ -29,13 +37,29 @@ void complain(const std::string& message, const std::string& cure) {
     std::fputs(text.c_str(), stderr);
 }
 
+/// A path that is asked for and not there is refused: falling back would prove nothing.
+void check_wanted_isa() {
+    constexpr std::array<std::string_view, 3> known{"scalar", "avx2", "avx512"};
+    const std::string name{wanted_isa()};
+    if (name.empty()) return;
+    const std::optional<Isa> isa = isa_named(name);
+    if (!isa) {
+        throw UsageError("PRODSIM_ISA is " + in_quotes(name) + ", which is no instruction set",
+                         suggestion(name, known));
+    }
+    if (!available(*isa)) {
+        throw UsageError("PRODSIM_ISA is " + in_quotes(name) + ", which this processor has not",
+                         "unset it: prodsim takes the widest that there is");
+    }
+}
+
 class Program {
 public:
     Program() : app_("Simulates production environments.", "prodsim") {
         app_.require_subcommand(1);
         app_.set_help_flag("-h,--help", "Print this help.");
         app_.set_help_all_flag("--help-all", "Print the help of all commands.");
-        app_.footer(exit_codes);
+        app_.footer(footer);
         app_.get_formatter()->column_width(34);
         for (const auto make : {init_command, run_command, validate_command, analyze_command,
                                 graph_command, validate_model_command, explain_command,
@@ -58,6 +82,7 @@ public:
             explain(error, argc, argv);
             return ExitCode::invalid;
         }
+        check_wanted_isa();
         return chosen()->run();
     }
 

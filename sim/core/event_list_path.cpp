@@ -1,5 +1,7 @@
 #include "sim/core/event_list_path.hpp"
 
+#include "sim/core/wanted_isa.hpp"
+
 namespace prodsim {
 
 namespace {
@@ -66,6 +68,8 @@ bool available(Isa isa) {
 }
 
 Isa best_isa() {
+    const std::optional<Isa> wanted = isa_named(wanted_isa());
+    if (wanted && available(*wanted)) return *wanted;
     for (const Isa isa : {Isa::avx512, Isa::avx2}) {
         if (available(isa)) return isa;
     }

@@ -11,7 +11,7 @@ enum class Isa { scalar, avx2, avx512 };
 /// True where this build and this processor can run the loops written for `isa`.
 bool available(Isa isa);
 
-/// The widest instruction set that is available.
+/// The widest instruction set that is available, unless PRODSIM_ISA asks for another that is.
 Isa best_isa();
 
 /// Many keys side by side, split into two columns so that a vector holds nothing but times. A tail

@@ -5,6 +5,7 @@
 
 #include <regex>
 #include <string>
+#include <vector>
 
 namespace prodsim::cli {
 namespace {
@@ -153,6 +154,49 @@ TEST_CASE("the number of threads changes no byte") {
     REQUIRE(one.code == two.code);
     REQUIRE(one.out == two.out);
     REQUIRE(one.out == four.out);
+}
+
+/// Those that the program says this processor has.
+std::vector<std::string> instruction_sets() {
+    std::vector<std::string> found;
+    for (const char* name : {"scalar", "avx2", "avx512"}) {
+        const Ended ended = shell("PRODSIM_ISA=" + std::string(name) + " $P version 2>&1");
+        if (ended.code == 0) found.push_back(name);
+    }
+    return found;
+}
+
+TEST_CASE("a second time, two threads and each code path of the event list change no byte") {
+    const std::vector<std::string> isas = instruction_sets();
+    REQUIRE(!isas.empty());
+    // tests/determinism/run compares more of them, and compilers, too.
+    for (const std::string scenario :
+         {"scenarios/hello.json --set run.duration=90s", "tests/golden/service.json",
+          "tests/golden/broker.json", "tests/golden/sql_replicas.json"}) {
+        const std::string line = "$P run " + scenario + " --quiet --format json --threads ";
+        const Ended first = shell(line + "1");
+        REQUIRE_THAT(first.out, ContainsSubstring("\"fingerprint\""));
+        for (const std::string& isa : isas) {
+            for (const char* threads : {"1", "2"}) {
+                CAPTURE(scenario, isa, threads);
+                const Ended other = shell("PRODSIM_ISA=" + isa + " " + line + threads);
+                const bool same = other.out == first.out;
+                CHECK(same);
+                CHECK(other.code == first.code);
+            }
+        }
+        const Ended again = shell(line + "1");
+        const bool same = again.out == first.out;
+        CHECK(same);
+    }
+}
+
+TEST_CASE("an instruction set that does not exist is refused") {
+    const Ended ended = shell("PRODSIM_ISA=avx513 $P version 2>&1");
+    REQUIRE(ended.code == 2);
+    REQUIRE(ended.out ==
+            "error: PRODSIM_ISA is \"avx513\", which is no instruction set\n"
+            "help: did you mean \"avx512\"?\n");
 }
 
 TEST_CASE("what becomes of a query whose caller left decides what becomes of the shop") {

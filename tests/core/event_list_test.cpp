@@ -8,7 +8,9 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
+#include <utility>
 #include <vector>
 
 using namespace prodsim;
@@ -272,6 +274,18 @@ TEST_CASE("a sweep that leaves nothing leaves an empty list, ready for use") {
     list.push({.time = 3, .slot = 8});
     list.push({.time = 2, .slot = 9});
     REQUIRE(slots_in_order(list) == std::vector<std::uint32_t>{9, 8});
+}
+
+TEST_CASE("PRODSIM_ISA chooses the path of a new list") {
+    constexpr std::array known{std::pair{"scalar", Isa::scalar}, std::pair{"avx2", Isa::avx2},
+                               std::pair{"avx512", Isa::avx512}};
+    for (const auto& [name, isa] : known) {
+        if (!available(isa)) continue;
+        setenv("PRODSIM_ISA", name, 1);
+        CHECK(best_isa() == isa);
+    }
+    unsetenv("PRODSIM_ISA");
+    CHECK(best_isa() == paths().back());
 }
 
 TEST_CASE("a path the processor lacks falls back to one it has") {
