@@ -15,8 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -45,11 +48,11 @@ public:
                         result.c_str());
             return;
         }
-        std::printf("| %s | %.2f %s | %s %g | %s |\n", what, value, unit, sign, limit,
-                    result.c_str());
+        const std::string text = std::isfinite(value) ? digits(value) + " " + unit : "did not end";
+        std::printf("| %s | %s | %s %g | %s |\n", what, text.c_str(), sign, limit, result.c_str());
         if (result == "met") return;
-        page_->lose(std::string(what) + ": " + digits(value) + " " + unit + ", and must be " +
-                    sign + " " + digits(limit) + ".");
+        page_->lose(std::string(what) + ": " + text + ", and must be " + sign + " " +
+                    digits(limit) + ".");
     }
 
 private:
@@ -103,17 +106,26 @@ void measure_making(const Catalogue& catalogue, const Numbers& numbers) {
 
 // ---- memory -------------------------------------------------------------------------------------
 
-/// The peak memory of a child process that does the work, in bytes.
+/// What a child may compute, many times what it needs: one that asks for more is itself a finding.
+constexpr rlim_t child_cpu_s = 10;
+
+/// The peak memory of a child process that does the work, in bytes; infinite if it does not end.
 template <class Work>
 double peak_bytes_of(Work work) {
     const pid_t child = fork();
     if (child == 0) {
+        const rlimit limit{child_cpu_s, child_cpu_s};
+        setrlimit(RLIMIT_CPU, &limit);
         work();
         _exit(0);
     }
     int status = 0;
     rusage usage{};
-    if (child < 0 || wait4(child, &status, 0, &usage) != child || status != 0) {
+    const bool ended = child > 0 && wait4(child, &status, 0, &usage) == child;
+    if (ended && WIFSIGNALED(status) &&
+        (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL))
+        return std::numeric_limits<double>::infinity();
+    if (!ended || status != 0) {
         std::fprintf(stderr, "a child process of the benchmark failed\n");
         std::exit(1);
     }
