@@ -5,14 +5,14 @@
 
 #include "sim/core/event_list.hpp"
 #include "sim/core/plain_heap.hpp"
+#include "tests/benchmark/page.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <ctime>
 #include <functional>
+#include <optional>
 #include <queue>
 #include <random>
 #include <string>
@@ -65,11 +65,7 @@ const std::vector<std::int64_t>& increments() {
     return drawn;
 }
 
-double cpu_ns() {
-    timespec now{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
+using benchmark::cpu_ns;
 
 template <class List>
 double ns_per_hold(List&& list, std::size_t pending) {
@@ -114,31 +110,90 @@ std::vector<Contestant> contestants() {
     return all;
 }
 
-double median(std::vector<double> values) {
-    std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-    return values[values.size() / 2];
+using benchmark::digits;
+using benchmark::Must;
+using benchmark::Page;
+using benchmark::ratio_of;
+using benchmark::Spread;
+using benchmark::spread_of;
+using benchmark::text_of;
+
+/// What the last list, which is the best path of this processor, and the scalar path must gain.
+struct ListMusts {
+    std::size_t pending;
+    double best;
+    double scalar;
+};
+
+constexpr std::array<ListMusts, 4> musts{
+    {{10, 0, 0}, {1'000, 4, 2.5}, {100'000, 5, 3}, {1'000'000, 7, 5}}};
+
+/// What a list costs in every round, in the order of `lists`.
+using Costs = std::vector<std::vector<double>>;
+
+void write_row(const Page& page, const std::string& list, const ListMusts& must, const Spread& cost,
+               const Spread& gain, double limit) {
+    const std::string where = list + " with " + std::to_string(must.pending) + " pending events";
+    const char* result = limit > 0 ? benchmark::verdict(gain.median, Must::reach, limit) : "";
+    std::printf("| %zu | %s | %.1f | %s | %s | %s |\n", must.pending, list.c_str(), cost.median,
+                text_of(gain).c_str(), limit > 0 ? (">= " + digits(limit, 1)).c_str() : "", result);
+    if (limit > 0 && gain.median < limit)
+        page.lose(where + ": " + digits(gain.median) +
+                  " times as fast as std::priority_queue, and must be at least " +
+                  digits(limit, 1) + " times.");
 }
 
-void compare(std::size_t pending) {
-    const std::vector<Contestant> lists = contestants();
-    std::vector<std::vector<double>> costs(lists.size());
-    std::vector<std::vector<double>> gains(lists.size());
-    for (int round = 0; round < rounds; ++round) {
-        for (std::size_t i = 0; i < lists.size(); ++i) {
-            costs[i].push_back(lists[i].run(pending));
-            gains[i].push_back(costs[0].back() / costs[i].back());
-        }
+void write(const Page& page, const ListMusts& must, const std::vector<Contestant>& lists,
+           const Costs& costs) {
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+        const std::string& name = lists[i].name;
+        const bool scalar = name == "EventList, scalar";
+        const double limit = i + 1 == lists.size() ? must.best : scalar ? must.scalar : 0;
+        write_row(page, name, must, spread_of(costs[i]), ratio_of(costs[0], costs[i]), limit);
+        const Spread heap = ratio_of(costs[1], costs[i]);
+        if (i > 1 && heap.median < 1)
+            page.lose(name + " with " + std::to_string(must.pending) +
+                      " pending events: a plain heap takes " + digits(heap.median) +
+                      " times our time.");
     }
+}
+
+void print(std::size_t pending, const std::vector<Contestant>& lists, const Costs& costs) {
     for (std::size_t i = 0; i < lists.size(); ++i) {
         std::printf("%9zu  %-20s %8.1f ns  %6.2f x\n", pending, lists[i].name.c_str(),
-                    median(costs[i]), median(gains[i]));
+                    spread_of(costs[i]).median, ratio_of(costs[0], costs[i]).median);
     }
+}
+
+void compare(const ListMusts& must, const std::optional<Page>& page) {
+    const std::vector<Contestant> lists = contestants();
+    Costs costs(lists.size());
+    for (int round = 0; round < rounds; ++round) {
+        for (std::size_t i = 0; i < lists.size(); ++i) {
+            costs[i].push_back(lists[i].run(must.pending));
+        }
+    }
+    if (page) {
+        write(*page, must, lists, costs);
+    } else {
+        print(must.pending, lists, costs);
+    }
+}
+
+void run(const std::optional<Page>& page) {
+    std::printf(page
+                    ? "## Event list\n\nThe hold model: pop the next key and push it back a random "
+                      "increment later, with n keys\npending. The gain is over "
+                      "`std::priority_queue`.\n\n"
+                      "| pending | list | ns per pop and push | gain | must | |\n"
+                      "|---:|---|---:|---:|---:|---|\n"
+                    : "  pending  list                 per pop+push   gain\n");
+    for (const ListMusts& must : musts) compare(must, page);
 }
 
 }  // namespace
 }  // namespace prodsim
 
-int main() {
-    std::printf("  pending  list                 per pop+push   gain\n");
-    for (const std::size_t pending : {10, 1'000, 100'000, 1'000'000}) prodsim::compare(pending);
+int main(int count, char** arguments) {
+    prodsim::run(prodsim::benchmark::page_asked_for(count, arguments));
 }

@@ -13,8 +13,11 @@
 #include "tests/benchmark/floor.hpp"
 #include "tests/benchmark/measure.hpp"
 #include "tests/benchmark/naive.hpp"
+#include "tests/benchmark/page.hpp"
 #include "tests/benchmark/thousand_services.hpp"
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -258,9 +261,9 @@ bool is_valid(const Model& model) {
         const Estimate measured = estimate_of(contestant.means);
         if (agree(measured, expected)) continue;
         valid = false;
-        std::printf("WRONG: %s, %s: the mean is %.6f s +- %.6f s instead of %.6f s\n",
-                    model.name.c_str(), contestant.name.c_str(), measured.mean,
-                    measured.standard_error, expected.mean);
+        std::fprintf(stderr, "WRONG: %s, %s: the mean is %.6f s +- %.6f s instead of %.6f s\n",
+                     model.name.c_str(), contestant.name.c_str(), measured.mean,
+                     measured.standard_error, expected.mean);
     }
     return valid;
 }
@@ -303,7 +306,100 @@ void print_peers(const std::vector<Model>& all) {
     }
 }
 
-int run(const std::string& folder, const std::string& wanted) {
+// ---- the page -----------------------------------------------------------------------------------
+
+constexpr std::array columns{"floor",  "floor, plain heap", "prodsim", "naive C++", "SimPy", "ns-3",
+                             "SimGrid"};
+
+const Contestant* find(const Model& model, std::string_view name) {
+    for (const Contestant& contestant : model.contestants) {
+        if (contestant.name == name) return &contestant;
+    }
+    return nullptr;
+}
+
+void write_costs(const std::vector<Model>& all) {
+    std::printf("### Nanoseconds of processor time per completed request, medians\n\n| model |");
+    for (const char* column : columns) std::printf(" %s |", column);
+    std::printf("\n|---|");
+    for (std::size_t i = 0; i < columns.size(); ++i) std::printf("---:|");
+    for (const Model& model : all) {
+        std::printf("\n| %s |", model.name.c_str());
+        for (const char* column : columns) {
+            const Contestant* contestant = find(model, column);
+            std::printf(" %s |", contestant == nullptr
+                                     ? "–"
+                                     : digits(spread_of(contestant->ns).median, 0).c_str());
+        }
+    }
+    std::printf("\n\n");
+}
+
+void write_floors(const std::vector<Model>& all, const Page& page) {
+    std::printf(
+        "### prodsim divided by its floor\n\n"
+        "| model | mean, s | expected, s | prodsim / floor | must | | prodsim / plain heap |\n"
+        "|---|---:|---:|---:|---:|---|---:|\n");
+    for (const Model& model : all) {
+        const Spread ratio = ratio_of(model.prodsim().ns, model.floor().ns);
+        const Spread heap = ratio_of(model.prodsim().ns, model.plain_heap().ns);
+        const Spread lists = ratio_of(model.floor().ns, model.plain_heap().ns);
+        const std::string& name = model.name;
+        const double expected =
+            model.theory_s ? *model.theory_s : estimate_of(model.floor().means).mean;
+        std::printf("| %s | %.5f | %.5f | %s | <= %.1f | %s | %s |\n", name.c_str(),
+                    estimate_of(model.prodsim().means).mean, expected, text_of(ratio).c_str(),
+                    model.must, verdict(ratio.median, Must::stay_below, model.must),
+                    text_of(heap).c_str());
+        if (ratio.median > model.must)
+            page.lose(name + ": prodsim takes " + digits(ratio.median) +
+                      " times its floor, and must not take more than " + digits(model.must, 1) +
+                      " times.");
+        if (heap.median > 1)
+            page.lose(name + ": a loop written by hand on a plain heap needs " +
+                      digits(100 / heap.median, 0) + " % of our time.");
+        if (lists.median > 1)
+            page.lose(name +
+                      ": the floor is faster with a plain heap; with our event list it takes " +
+                      digits(lists.median) + " times as long.");
+    }
+    std::printf("\n");
+}
+
+void write_peers(const std::vector<Model>& all, const Page& page) {
+    std::printf(
+        "### Peers divided by prodsim\n\n| model | peer | peer / prodsim | must | |\n"
+        "|---|---|---:|---:|---|\n");
+    for (const Model& model : all) {
+        for (std::size_t i = 3; i < model.contestants.size(); ++i) {
+            const Contestant& peer = model.contestants[i];
+            const Spread ratio = ratio_of(peer.ns, model.prodsim().ns);
+            const auto must = model.peer_musts.find(peer.name);
+            const bool has_must = must != model.peer_musts.end();
+            const std::string limit = has_must ? ">= " + digits(must->second, 0) : "";
+            std::printf("| %s | %s | %s | %s | %s |\n", model.name.c_str(), peer.name.c_str(),
+                        text_of(ratio).c_str(), limit.c_str(),
+                        has_must ? verdict(ratio.median, Must::reach, must->second) : "");
+            if (ratio.median < 1)
+                page.lose(model.name + ": " + peer.name + " takes " + digits(ratio.median) +
+                          " times our time.");
+            if (has_must && ratio.median < must->second)
+                page.lose(model.name + ": " + peer.name + " takes " + digits(ratio.median) +
+                          " times our time, and must take at least " + digits(must->second, 0) +
+                          " times.");
+        }
+    }
+}
+
+void write(const std::vector<Model>& all, const Page& page) {
+    std::printf("## Models\n\nRatios are medians of %d rounds [least, most].\n\n",
+                static_cast<int>(rounds));
+    write_costs(all);
+    write_floors(all, page);
+    write_peers(all, page);
+}
+
+int run(const std::string& folder, const std::string& wanted, const std::optional<Page>& page) {
     Catalogue catalogue = full_catalogue();
     add_scenario_families(catalogue.families);
     std::vector<Model> all = models(wanted, catalogue);
@@ -316,8 +412,12 @@ int run(const std::string& folder, const std::string& wanted) {
         run_rounds(model);
         valid &= is_valid(model);
     }
-    print_floors(all);
-    print_peers(all);
+    if (page) {
+        write(all, *page);
+    } else {
+        print_floors(all);
+        print_peers(all);
+    }
     return valid ? 0 : 1;
 }
 
@@ -325,8 +425,9 @@ int run(const std::string& folder, const std::string& wanted) {
 }  // namespace prodsim::benchmark
 
 int main(int count, char** arguments) {
+    const auto page = prodsim::benchmark::page_asked_for(count, arguments);
     std::string wanted;
     for (int i = 1; i < count; ++i) wanted += arguments[i];
     const auto folder = std::filesystem::path(arguments[0]).parent_path();
-    return prodsim::benchmark::run(folder.string(), wanted.empty() ? "abcde" : wanted);
+    return prodsim::benchmark::run(folder.string(), wanted.empty() ? "abcde" : wanted, page);
 }

@@ -7,6 +7,7 @@
 #include "sim/run/simulation.hpp"
 #include "sim/world/call.hpp"
 #include "tests/benchmark/measure.hpp"
+#include "tests/benchmark/page.hpp"
 #include "tests/benchmark/scenario_text.hpp"
 #include "tests/benchmark/thousand_services.hpp"
 
@@ -14,9 +15,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace prodsim::benchmark {
 namespace {
@@ -24,10 +30,34 @@ namespace {
 constexpr int rounds = 5;
 constexpr const char* scenarios = "tests/benchmark/scenarios/";
 
-void print(const char* what, double value, const char* unit, Must must, double limit) {
-    std::printf("%-58s %10.2f %-5s  must be %s %-6g  %s\n", what, value, unit,
-                must == Must::stay_below ? "<=" : ">=", limit, verdict(value, must, limit));
-}
+/// One number and its limit: a line for a terminal, or a row of the page.
+class Numbers {
+public:
+    explicit Numbers(std::optional<Page> page) : page_(std::move(page)) {
+        if (page_)
+            std::printf(
+                "## Replications and memory\n\n"
+                "| what | measured | must | |\n|---|---:|---:|---|\n");
+    }
+
+    void print(const char* what, double value, const char* unit, Must must, double limit) const {
+        const char* sign = must == Must::stay_below ? "<=" : ">=";
+        const std::string result = verdict(value, must, limit);
+        if (!page_) {
+            std::printf("%-58s %10.2f %-5s  must be %s %-6g  %s\n", what, value, unit, sign, limit,
+                        result.c_str());
+            return;
+        }
+        const std::string text = std::isfinite(value) ? digits(value) + " " + unit : "did not end";
+        std::printf("| %s | %s | %s %g | %s |\n", what, text.c_str(), sign, limit, result.c_str());
+        if (result == "met") return;
+        page_->lose(std::string(what) + ": " + text + ", and must be " + sign + " " +
+                    digits(limit) + ".");
+    }
+
+private:
+    std::optional<Page> page_;
+};
 
 // ---- two cores ----------------------------------------------------------------------------------
 
@@ -42,7 +72,7 @@ double wall_of(const Scenario& scenario, unsigned threads) {
     return wall_ns() - start;
 }
 
-void compare_cores(const Catalogue& catalogue) {
+void compare_cores(const Catalogue& catalogue, const Numbers& numbers) {
     const auto scenario =
         Scenario::load({std::string(scenarios) + "c_three_tier.json", {}}, catalogue);
     std::vector<double> gains;
@@ -50,8 +80,8 @@ void compare_cores(const Catalogue& catalogue) {
         const double one = wall_of(*scenario, 1);
         gains.push_back(one / wall_of(*scenario, 2));
     }
-    print("replications, one thread / two threads, by the clock", spread_of(gains).median, "x",
-          Must::reach, 1.85);
+    numbers.print("replications, one thread / two threads, by the clock", spread_of(gains).median,
+                  "x", Must::reach, 1.85);
 }
 
 // ---- making and forgetting a world --------------------------------------------------------------
@@ -64,29 +94,38 @@ double ns_to_make(const Scenario& scenario, int times) {
     return spread_of(costs).median;
 }
 
-void measure_making(const Catalogue& catalogue) {
+void measure_making(const Catalogue& catalogue, const Numbers& numbers) {
     const auto hello = Scenario::load({"scenarios/hello.json", {}}, catalogue);
-    print("making and forgetting one replication of hello", ns_to_make(*hello, 101) / 1e3, "us",
-          Must::stay_below, 50);
+    numbers.print("making and forgetting one replication of hello", ns_to_make(*hello, 101) / 1e3,
+                  "us", Must::stay_below, 50);
     const auto graph =
         Scenario::parse(thousand_services::scenario(), "a thousand services", catalogue);
-    print("making and forgetting one of 1000 services", ns_to_make(*graph, rounds) / 1e6, "ms",
-          Must::stay_below, 20);
+    numbers.print("making and forgetting one of 1000 services", ns_to_make(*graph, rounds) / 1e6,
+                  "ms", Must::stay_below, 20);
 }
 
 // ---- memory -------------------------------------------------------------------------------------
 
-/// The peak memory of a child process that does the work, in bytes.
+/// What a child may compute, many times what it needs: one that asks for more is itself a finding.
+constexpr rlim_t child_cpu_s = 10;
+
+/// The peak memory of a child process that does the work, in bytes; infinite if it does not end.
 template <class Work>
 double peak_bytes_of(Work work) {
     const pid_t child = fork();
     if (child == 0) {
+        const rlimit limit{child_cpu_s, child_cpu_s};
+        setrlimit(RLIMIT_CPU, &limit);
         work();
         _exit(0);
     }
     int status = 0;
     rusage usage{};
-    if (child < 0 || wait4(child, &status, 0, &usage) != child || status != 0) {
+    const bool ended = child > 0 && wait4(child, &status, 0, &usage) == child;
+    if (ended && WIFSIGNALED(status) &&
+        (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL))
+        return std::numeric_limits<double>::infinity();
+    if (!ended || status != 0) {
         std::fprintf(stderr, "a child process of the benchmark failed\n");
         std::exit(1);
     }
@@ -100,14 +139,14 @@ double peak_bytes_after(const Scenario& scenario, Duration length) {
     });
 }
 
-void measure_growth(const Catalogue& catalogue) {
+void measure_growth(const Catalogue& catalogue, const Numbers& numbers) {
     const auto scenario = Scenario::load({std::string(scenarios) + "b_mm16.json", {}}, catalogue);
     const double few = peak_bytes_after(*scenario, from_seconds(1e5 / 12.8));
     const double many = peak_bytes_after(*scenario, from_seconds(1e7 / 12.8));
     // The windows of a series have room for more buckets the more records they get, but there are
     // never more than 1000 of them.
-    print("growth of the peak memory from 10^5 to 10^7 requests", (many - few) / 1e6, "MB",
-          Must::stay_below, 2);
+    numbers.print("growth of the peak memory from 10^5 to 10^7 requests", (many - few) / 1e6, "MB",
+                  Must::stay_below, 2);
 }
 
 constexpr double under_way = 50'000;
@@ -149,29 +188,30 @@ constexpr const char* hardened =
     R"x("deadline(1h)", {"type": "retry", "budget": "ratio"}, "breaker",
     "bulkhead(1000000)", "balance(power_of_choices)", "pool(1000000)", "timeout(1h)")x";
 
-void measure_memory(const Catalogue& catalogue) {
-    print("bytes per call slot", sizeof(Call), "B", Must::stay_below, 64);
-    print("bytes per hop under way, no policies", bytes_per_hop("", catalogue), "B",
-          Must::stay_below, 300);
-    print("bytes per hop under way, hardened chain", bytes_per_hop(hardened, catalogue), "B",
-          Must::stay_below, 900);
-    measure_growth(catalogue);
+void measure_memory(const Catalogue& catalogue, const Numbers& numbers) {
+    numbers.print("bytes per call slot", sizeof(Call), "B", Must::stay_below, 64);
+    numbers.print("bytes per hop under way, no policies", bytes_per_hop("", catalogue), "B",
+                  Must::stay_below, 300);
+    numbers.print("bytes per hop under way, hardened chain", bytes_per_hop(hardened, catalogue),
+                  "B", Must::stay_below, 900);
+    measure_growth(catalogue, numbers);
 }
 
-void run() {
+void run(const Numbers& numbers) {
     Catalogue catalogue = full_catalogue();
     add_scenario_families(catalogue.families);
-    measure_memory(catalogue);  // first: a child inherits what its parent has
-    measure_making(catalogue);
-    compare_cores(catalogue);
+    measure_memory(catalogue, numbers);  // first: a child inherits what its parent has
+    measure_making(catalogue, numbers);
+    compare_cores(catalogue, numbers);
 }
 
 }  // namespace
 }  // namespace prodsim::benchmark
 
-int main() {
+int main(int count, char** arguments) {
+    using namespace prodsim::benchmark;
     try {
-        prodsim::benchmark::run();
+        run(Numbers(page_asked_for(count, arguments)));
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s\n", error.what());
         return 1;
